@@ -1,0 +1,216 @@
+#include "net/loop.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace camshaft::net {
+
+namespace {
+// So many messages of one socket are handled before the others get their turn.
+constexpr int kBatch = 256;
+}  // namespace
+
+// One thing that is polled: a socket's messages, its monitor's events, or a plain descriptor.
+struct Loop::Watch {
+  Socket* socket = nullptr;
+  int descriptor = -1;
+  std::function<void(Received&&)> on_message;
+  std::function<void(const SocketEvent&)> on_event;
+  std::function<void()> on_readable;
+  bool gone = false;
+};
+
+Loop::Loop(const Clock& clock) : clock_(clock), wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  if (wake_fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+}
+
+Loop::~Loop() { close(wake_fd_); }
+
+void Loop::on_message(Socket& socket, std::function<void(Received&&)> handler) {
+  auto watch = std::make_unique<Watch>();
+  watch->socket = &socket;
+  watch->on_message = std::move(handler);
+  watches_.push_back(std::move(watch));
+  watches_changed_ = true;
+}
+
+void Loop::on_event(Socket& socket, std::function<void(const SocketEvent&)> handler) {
+  auto watch = std::make_unique<Watch>();
+  watch->socket = &socket;
+  watch->on_event = std::move(handler);
+  watches_.push_back(std::move(watch));
+  watches_changed_ = true;
+}
+
+void Loop::on_readable(int descriptor, std::function<void()> handler) {
+  auto watch = std::make_unique<Watch>();
+  watch->descriptor = descriptor;
+  watch->on_readable = std::move(handler);
+  watches_.push_back(std::move(watch));
+  watches_changed_ = true;
+}
+
+void Loop::forget(Socket& socket) {
+  for (auto& watch : watches_)
+    if (watch->socket == &socket) watch->gone = true;
+  watches_changed_ = true;
+}
+
+void Loop::forget(int descriptor) {
+  for (auto& watch : watches_)
+    if (watch->socket == nullptr && watch->descriptor == descriptor) watch->gone = true;
+  watches_changed_ = true;
+}
+
+void Loop::after_round(std::function<void()> handler) { after_round_.push_back(std::move(handler)); }
+
+TimerId Loop::at(TimePoint when, std::function<void()> handler) {
+  const TimerId id{next_timer_++};
+  timers_.emplace(when, Timer{id, Duration::zero(), std::move(handler)});
+  return id;
+}
+
+TimerId Loop::every(Duration period, std::function<void()> handler) {
+  const TimerId id{next_timer_++};
+  timers_.emplace(clock_.now() + period, Timer{id, period, std::move(handler)});
+  return id;
+}
+
+void Loop::cancel(TimerId timer) {
+  const auto found =
+      std::find_if(timers_.begin(), timers_.end(), [&](const auto& entry) { return entry.second.id == timer; });
+  if (found != timers_.end()) timers_.erase(found);
+}
+
+void Loop::post(std::function<void()> job) {
+  bool was_empty;
+  {
+    const std::lock_guard lock(posted_mutex_);
+    was_empty = posted_.empty();
+    posted_.push_back(std::move(job));
+  }
+  if (was_empty) wake();
+}
+
+void Loop::wake() {
+  const std::uint64_t one = 1;
+  // A full counter means that a wake-up is already pending.
+  [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof one);
+}
+
+void Loop::stop() {
+  stopping_.store(true);
+  wake();
+}
+
+void Loop::run() {
+  while (!stopping_.exchange(false)) run_once(std::chrono::hours(1));
+}
+
+bool Loop::run_posted() {
+  std::vector<std::function<void()>> jobs;
+  {
+    const std::lock_guard lock(posted_mutex_);
+    jobs.swap(posted_);
+  }
+  for (auto& job : jobs) job();
+  return !jobs.empty();
+}
+
+bool Loop::fire_timers() {
+  bool fired = false;
+  const TimePoint now = clock_.now();
+  while (!timers_.empty() && timers_.begin()->first <= now) {
+    auto node = timers_.extract(timers_.begin());
+    fired = true;
+    if (node.mapped().period > Duration::zero()) {
+      // Re-armed before it runs, so that the handler may cancel it.
+      const std::function<void()> handler = node.mapped().handler;
+      node.key() = now + node.mapped().period;
+      timers_.insert(std::move(node));
+      handler();
+    } else {
+      node.mapped().handler();
+    }
+  }
+  return fired;
+}
+
+// A descriptor may be re-used as soon as its connection has ended, so what is known of connections must be up to date
+// before a message is handled.
+void Loop::drain_events(Socket& socket) {
+  if (socket.monitor_handle() == nullptr) return;
+  for (const auto& watch : watches_) {
+    if (watch->socket != &socket || !watch->on_event) continue;
+    while (!watch->gone) {
+      const auto event = socket.next_event();
+      if (!event) break;
+      watch->on_event(*event);
+    }
+    return;
+  }
+}
+
+void Loop::serve(Watch& watch) {
+  if (watch.on_readable) {
+    watch.on_readable();
+  } else if (watch.on_event) {
+    drain_events(*watch.socket);
+  } else {
+    for (int n = 0; n < kBatch && !watch.gone; ++n) {
+      auto received = watch.socket->receive_with_descriptor();
+      if (!received) break;
+      drain_events(*watch.socket);
+      if (!watch.gone) watch.on_message(std::move(*received));
+    }
+  }
+}
+
+bool Loop::run_once(Duration max_wait) {
+  if (watches_changed_) {
+    std::erase_if(watches_, [](const auto& watch) { return watch->gone; });
+    watches_changed_ = false;
+  }
+  std::vector<zmq_pollitem_t> items{{nullptr, wake_fd_, ZMQ_POLLIN, 0}};
+  std::vector<Watch*> polled{nullptr};  // the watch behind each item; handlers may add and forget watches meanwhile
+  items.reserve(watches_.size() + 1);
+  polled.reserve(watches_.size() + 1);
+  for (const auto& watch : watches_) {
+    void* handle = watch->socket == nullptr ? nullptr
+                   : watch->on_event        ? watch->socket->monitor_handle()
+                                            : watch->socket->handle();
+    items.push_back({handle, watch->descriptor, ZMQ_POLLIN, 0});
+    polled.push_back(watch.get());
+  }
+
+  Duration wait = max_wait;
+  if (!timers_.empty()) wait = std::min(wait, timers_.begin()->first - clock_.now());
+  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(std::max(wait, Duration::zero())).count();
+  const int ready = zmq_poll(items.data(), static_cast<int>(items.size()), milliseconds);
+  if (ready < 0 && zmq_errno() != EINTR)
+    throw std::system_error(zmq_errno(), std::generic_category(), zmq_strerror(zmq_errno()));
+
+  bool worked = false;
+  if (ready > 0 && (items[0].revents & ZMQ_POLLIN) != 0) {
+    std::uint64_t count;
+    [[maybe_unused]] const ssize_t drained = read(wake_fd_, &count, sizeof count);
+    worked = run_posted();
+  }
+  worked = fire_timers() || worked;
+  for (std::size_t i = 1; ready > 0 && i < items.size(); ++i) {
+    if (items[i].revents == 0 || polled[i]->gone) continue;
+    worked = true;
+    serve(*polled[i]);
+  }
+  if (worked)
+    for (const auto& handler : after_round_) handler();
+  return worked;
+}
+
+}  // namespace camshaft::net

@@ -1,0 +1,80 @@
+// net/loop.hpp: one poll loop over sockets, descriptors and timers.
+// Thread: made anywhere, run on one thread; post() and stop() from any, everything else only on the loop's thread
+//         (or before run). Handlers run on the loop's thread, one at a time.
+// Owns:   its timers and posted jobs. Borrows sockets, which must outlive it or be forgotten first.
+// Errors: what a handler throws leaves run().
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "core/time.hpp"
+#include "net/socket.hpp"
+
+namespace camshaft::net {
+
+enum class TimerId : std::uint64_t {};
+
+class Loop final {
+ public:
+  explicit Loop(const Clock& clock);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  /// Calls `handler` for each message that arrives on `socket`.
+  void on_message(Socket& socket, std::function<void(Received&&)> handler);
+  /// Calls `handler` for each connection event; these are always handled before messages of the same socket.
+  void on_event(Socket& socket, std::function<void(const SocketEvent&)> handler);
+  /// Calls `handler` when a plain descriptor is readable.
+  void on_readable(int descriptor, std::function<void()> handler);
+  void forget(Socket& socket);
+  void forget(int descriptor);
+  /// Calls `handler` after each round that handled anything: the place to flush what a batch of messages produced.
+  void after_round(std::function<void()> handler);
+
+  TimerId at(TimePoint when, std::function<void()> handler);
+  TimerId every(Duration period, std::function<void()> handler);
+  void cancel(TimerId timer);
+
+  /// Runs `job` on the loop's thread, soon. Jobs of one thread keep their order.
+  void post(std::function<void()> job);
+
+  /// Runs until stop(). A stopped loop may be run again.
+  void run();
+  void stop();
+  /// One round: handles what is ready, waiting at most `max_wait` for something. True when it handled anything.
+  bool run_once(Duration max_wait);
+
+  const Clock& clock() const { return clock_; }
+
+ private:
+  struct Watch;
+  struct Timer {
+    TimerId id;
+    Duration period;  // 0 = once
+    std::function<void()> handler;
+  };
+  void serve(Watch& watch);
+  void drain_events(Socket& socket);
+  bool fire_timers();
+  bool run_posted();
+  void wake();
+
+  const Clock& clock_;
+  int wake_fd_;
+  std::vector<std::unique_ptr<Watch>> watches_;
+  bool watches_changed_ = true;
+  std::multimap<TimePoint, Timer> timers_;
+  std::uint64_t next_timer_ = 1;
+  std::vector<std::function<void()>> after_round_;
+  std::mutex posted_mutex_;  // guards posted_: the one place where other threads reach in
+  std::vector<std::function<void()>> posted_;
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace camshaft::net

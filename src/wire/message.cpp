@@ -1,0 +1,138 @@
+#include "wire/message.hpp"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "wire/date.hpp"
+#include "wire/json.hpp"
+
+namespace camshaft::wire {
+
+Result<Parts> split(Frames frames) {
+  const auto delimiter =
+      std::find_if(frames.begin(), frames.end(), [](const Blob& frame) { return frame.view() == kDelimiter; });
+  if (delimiter == frames.end()) return Error{Errc::truncated, "no <IDS|MSG> delimiter in the message"};
+  if (frames.end() - delimiter < 6) return Error{Errc::truncated, "fewer than five frames after the delimiter"};
+  Parts parts;
+  auto next = delimiter + 1;
+  parts.signature = std::move(*next++);
+  parts.header = std::move(*next++);
+  parts.parent = std::move(*next++);
+  parts.metadata = std::move(*next++);
+  parts.content = std::move(*next++);
+  parts.buffers.assign(std::make_move_iterator(next), std::make_move_iterator(frames.end()));
+  frames.erase(delimiter, frames.end());
+  parts.identities = std::move(frames);
+  return parts;
+}
+
+Frames join(const Parts& parts) {
+  Frames frames;
+  frames.reserve(parts.identities.size() + 6 + parts.buffers.size());
+  frames.insert(frames.end(), parts.identities.begin(), parts.identities.end());
+  frames.push_back(Blob::of_static(kDelimiter));
+  for (const Blob* part : {&parts.signature, &parts.header, &parts.parent, &parts.metadata, &parts.content})
+    frames.push_back(*part);
+  frames.insert(frames.end(), parts.buffers.begin(), parts.buffers.end());
+  return frames;
+}
+
+namespace {
+
+thread_local simdjson::ondemand::parser parser;  // its scratch memory; no state outlives a call
+thread_local std::string padded;
+
+simdjson::padded_string_view pad(std::string_view json) {
+  padded.assign(json);
+  padded.reserve(json.size() + simdjson::SIMDJSON_PADDING);
+  return simdjson::padded_string_view(padded.data(), json.size(), padded.capacity());
+}
+
+}  // namespace
+
+Result<Header> parse_header(std::string_view json) {
+  Header header;
+  simdjson::ondemand::document document;
+  simdjson::ondemand::object object;
+  const Error bad{Errc::bad_json, "the header is not a JSON object with msg_id and msg_type"};
+  if (parser.iterate(pad(json)).get(document) != simdjson::SUCCESS ||
+      document.get_object().get(object) != simdjson::SUCCESS)
+    return bad;
+  for (auto item : object) {
+    simdjson::ondemand::field field;
+    std::string_view key;
+    if (std::move(item).get(field) != simdjson::SUCCESS || field.unescaped_key().get(key) != simdjson::SUCCESS)
+      return bad;
+    std::string* target = key == "msg_id"     ? &header.msg_id.value
+                          : key == "msg_type" ? &header.msg_type
+                          : key == "session"  ? &header.session.value
+                          : key == "username" ? &header.username
+                          : key == "date"     ? &header.date
+                          : key == "version"  ? &header.version
+                                              : nullptr;
+    if (target == nullptr) continue;
+    std::string_view text;
+    if (field.value().get_string().get(text) == simdjson::SUCCESS) target->assign(text);
+  }
+  if (header.msg_id.empty() || header.msg_type.empty()) return bad;
+  return header;
+}
+
+std::optional<MsgId> parent_id(std::string_view parent_json) {
+  if (parent_json.size() <= 2) return std::nullopt;
+  auto header = parse_header(parent_json);
+  if (!header) return std::nullopt;
+  return std::move(header->msg_id);
+}
+
+Result<Message> decode(Frames frames, const Signer& signer) {
+  auto parts = split(std::move(frames));
+  if (!parts) return parts.error();
+  if (!signer.verifies(parts->signed_bytes(), parts->signature.view()))
+    return Error{Errc::bad_signature, parts->signature.empty() ? "the message is not signed"
+                                                               : "the signature does not match: the peer has another key"};
+  auto header = parse_header(parts->header.view());
+  if (!header) return header.error();
+  return Message{std::move(*parts), std::move(*header)};
+}
+
+std::string make_header(const MsgId& id, std::string_view type, const SessionId& session, std::string_view username,
+                        WallTime date) {
+  // Ids, types and dates are ours and plain ASCII; only the user name may need escaping.
+  return fmt::format(
+      R"({{"msg_id":"{}","msg_type":"{}","username":{},"session":"{}","date":"{}","version":"{}"}})", id.value, type,
+      quote(username), session.value, format_date(date), kProtocolVersion);
+}
+
+Frames encode(Outgoing message, const Signer& signer) {
+  Frames frames = std::move(message.identities);
+  frames.reserve(frames.size() + 6 + message.buffers.size());
+  frames.push_back(Blob::of_static(kDelimiter));
+  frames.push_back(Blob::of(signer.sign(
+      {message.header.view(), message.parent.view(), message.metadata.view(), message.content.view()})));
+  frames.push_back(std::move(message.header));
+  frames.push_back(std::move(message.parent));
+  frames.push_back(std::move(message.metadata));
+  frames.push_back(std::move(message.content));
+  frames.insert(frames.end(), std::make_move_iterator(message.buffers.begin()),
+                std::make_move_iterator(message.buffers.end()));
+  return frames;
+}
+
+MsgIdSource::MsgIdSource(const SessionId& session, int pid) : prefix_(fmt::format("{}_{}_", session.value, pid)) {}
+
+MsgId MsgIdSource::next() { return MsgId(prefix_ + std::to_string(next_++)); }
+
+std::string hex_id(const std::array<std::uint8_t, 16>& random) {
+  std::string text;
+  for (std::size_t i = 0; i < random.size(); ++i) {
+    if (i == 4) text += '-';
+    text += fmt::format("{:02x}", random[i]);
+  }
+  return text;
+}
+
+}  // namespace camshaft::wire
