@@ -1,0 +1,144 @@
+#include "sched/engine_index.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace camshaft::sched {
+
+EngineIndex::EngineIndex(Scheme scheme, std::uint32_t hwm)
+    : scheme_(scheme), bound_(hwm == 0 ? std::numeric_limits<Load>::max() : hwm) {}
+
+void EngineIndex::add(Slot engine, Load load) {
+  if (engine >= seats_.size()) seats_.resize(engine + 1);
+  if (has_tree() && engine >= tree_.size() / 2) {
+    std::size_t leaves = std::max<std::size_t>(tree_.size() / 2, 1);
+    while (leaves <= engine) leaves *= 2;
+    tree_.assign(2 * leaves, 0);
+    for (Slot slot = 0; slot < leaves; ++slot) tree_[leaves + slot] = slot;
+    for (std::size_t node = leaves - 1; node > 0; --node) {
+      tree_[node] = before(tree_[2 * node], tree_[2 * node + 1]) ? tree_[2 * node] : tree_[2 * node + 1];
+    }
+  }
+  seats_[engine] = Seat{.stamp = --oldest_, .load = load, .present = true};
+  if (load < bound_) list(engine);
+}
+
+void EngineIndex::remove(Slot engine) {
+  if (seats_[engine].listed) unlist(engine);
+  seats_[engine].present = false;
+}
+
+void EngineIndex::assign(Slot engine) {
+  Seat& seat = seats_[engine];
+  unlist(engine);
+  seat.stamp = ++newest_;
+  if (++seat.load < bound_) list(engine);
+}
+
+void EngineIndex::answer(Slot engine) {
+  Seat& seat = seats_[engine];
+  if (seat.listed) unlist(engine);
+  --seat.load;
+  list(engine);
+}
+
+void EngineIndex::list(Slot engine) {
+  Seat& seat = seats_[engine];
+  seat.listed = true;
+  seat.open_at = static_cast<std::uint32_t>(open_.size());
+  open_.push_back(engine);
+  if (scheme_ == Scheme::weighted) {
+    std::vector<Slot>& bucket = buckets_[seat.load];
+    seat.bucket_at = static_cast<std::uint32_t>(bucket.size());
+    bucket.push_back(engine);
+  }
+  replay(engine);
+}
+
+void EngineIndex::unlist(Slot engine) {
+  Seat& seat = seats_[engine];
+  seat.listed = false;
+  seats_[open_.back()].open_at = seat.open_at;
+  open_[seat.open_at] = open_.back();
+  open_.pop_back();
+  if (scheme_ == Scheme::weighted) {
+    const auto bucket = buckets_.find(seat.load);
+    seats_[bucket->second.back()].bucket_at = seat.bucket_at;
+    bucket->second[seat.bucket_at] = bucket->second.back();
+    bucket->second.pop_back();
+    if (bucket->second.empty()) buckets_.erase(bucket);
+  }
+  replay(engine);
+}
+
+bool EngineIndex::before(Slot a, Slot b) const {
+  const bool a_listed = a < seats_.size() && seats_[a].listed, b_listed = b < seats_.size() && seats_[b].listed;
+  if (!a_listed || !b_listed) return a_listed;
+  if (scheme_ == Scheme::leastload && seats_[a].load != seats_[b].load) return seats_[a].load < seats_[b].load;
+  return seats_[a].stamp < seats_[b].stamp;
+}
+
+void EngineIndex::replay(Slot engine) {
+  if (!has_tree()) return;
+  for (std::size_t node = (tree_.size() / 2 + engine) / 2; node > 0; node /= 2) {
+    tree_[node] = before(tree_[2 * node], tree_[2 * node + 1]) ? tree_[2 * node] : tree_[2 * node + 1];
+  }
+}
+
+Slot EngineIndex::draw_by_weight(Rng& rng) const {
+  double total = 0;
+  for (const auto& [load, bucket] : buckets_) total += weight_of(load) * static_cast<double>(bucket.size());
+  double left = uniform_unit(rng) * total;
+  for (const auto& [load, bucket] : buckets_) {
+    left -= weight_of(load) * static_cast<double>(bucket.size());
+    if (left < 0) return bucket[uniform_below(bucket.size(), rng)];
+  }
+  return buckets_.rbegin()->second.back();  // rounding
+}
+
+std::optional<Slot> EngineIndex::pick(Rng& rng) const {
+  if (open_.empty()) return std::nullopt;
+  switch (scheme_) {
+    case Scheme::leastload:
+    case Scheme::lru:
+      return tree_[1];
+    case Scheme::plainrandom:
+      return open_[uniform_below(open_.size(), rng)];
+    case Scheme::twobin: {
+      const Slot x = open_[uniform_below(open_.size(), rng)];
+      const Slot y = open_[uniform_below(open_.size(), rng)];
+      return before(y, x) ? y : x;
+    }
+    case Scheme::weighted: {
+      const Slot x = draw_by_weight(rng);
+      const Slot y = draw_by_weight(rng);
+      return seats_[y].load < seats_[x].load ? y : x;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Slot> EngineIndex::pick_only(std::span<const Slot> only, Rng& rng) const {
+  std::vector<Slot> candidates;
+  std::copy_if(only.begin(), only.end(), std::back_inserter(candidates), [&](Slot slot) { return open(slot); });
+  if (candidates.empty()) return std::nullopt;
+  std::sort(candidates.begin(), candidates.end(), [&](Slot a, Slot b) { return seats_[a].stamp < seats_[b].stamp; });
+  std::vector<Load> loads;
+  for (Slot slot : candidates) loads.push_back(seats_[slot].load);
+  return candidates[pick_of(scheme_)(loads, rng)];
+}
+
+std::optional<Slot> EngineIndex::pick_except(std::span<const Slot> except, Rng& rng) {
+  // Hold the excluded ones back for a moment: O(excluded * log engines), and the scheme is written only once.
+  std::vector<Slot> held;
+  for (Slot slot : except) {
+    if (!contains(slot) || !seats_[slot].listed) continue;
+    unlist(slot);
+    held.push_back(slot);
+  }
+  const std::optional<Slot> chosen = pick(rng);
+  for (Slot slot : held) list(slot);
+  return chosen;
+}
+
+}  // namespace camshaft::sched

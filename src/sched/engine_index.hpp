@@ -1,0 +1,65 @@
+// sched/engine_index.hpp: the engines that take tasks, ordered so that a scheme finds one in O(log engines).
+// Thread: one. Owns: load and recency of each engine, by slot; who an engine is, is the scheduler's business.
+// Errors: none. Recency: a new engine counts as used before all others, an assignment makes it the last used,
+// an answer changes only its load (as in the original's parallel lists `targets` and `loads`).
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/time.hpp"
+#include "sched/schemes.hpp"
+
+namespace camshaft::sched {
+
+using Slot = std::uint32_t;
+
+class EngineIndex {
+ public:
+  /// `hwm`: an engine with so many tasks gets no more; 0: there is no such bound.
+  EngineIndex(Scheme scheme, std::uint32_t hwm);
+
+  void add(Slot engine, Load load);
+  void remove(Slot engine);
+  void assign(Slot engine);  // one task more
+  void answer(Slot engine);  // one task less
+
+  bool contains(Slot engine) const { return engine < seats_.size() && seats_[engine].present; }
+  bool open(Slot engine) const { return contains(engine) && seats_[engine].load < bound_; }
+  std::size_t open_count() const { return open_.size(); }
+  Load load(Slot engine) const { return seats_[engine].load; }
+  Load bound() const { return bound_; }
+
+  /// The scheme's choice among open engines: all, those of `only`, or all but `except`.
+  std::optional<Slot> pick(Rng& rng) const;
+  std::optional<Slot> pick_only(std::span<const Slot> only, Rng& rng) const;
+  std::optional<Slot> pick_except(std::span<const Slot> except, Rng& rng);
+
+ private:
+  struct Seat {
+    std::int64_t stamp = 0;  // order of last use; unique among present engines
+    Load load = 0;
+    std::uint32_t open_at = 0;    // position in open_, when listed
+    std::uint32_t bucket_at = 0;  // position in buckets_[load], when listed
+    bool present = false;
+    bool listed = false;  // in open_ (and buckets_, and the tree): present, below the bound, not held back
+  };
+  void list(Slot engine);
+  void unlist(Slot engine);
+  void replay(Slot engine);  // puts the tree right after a change of this engine
+  bool before(Slot a, Slot b) const;
+  Slot draw_by_weight(Rng& rng) const;
+  bool has_tree() const { return scheme_ == Scheme::leastload || scheme_ == Scheme::lru; }
+
+  Scheme scheme_;
+  Load bound_;
+  std::int64_t newest_ = 0, oldest_ = 0;  // stamps handed out at either end
+  std::vector<Seat> seats_;               // by slot
+  std::vector<Slot> open_;                // every listed engine, in no order
+  std::vector<Slot> tree_;  // schemes with a first choice: a tournament; tree_[1] is that choice, leaves are the slots
+  std::map<Load, std::vector<Slot>> buckets_;  // scheme weighted: the listed engines by load
+};
+
+}  // namespace camshaft::sched

@@ -1,0 +1,87 @@
+#include "sched/msg_table.hpp"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+
+#include "sched/fifo.hpp"
+#include "sched/schemes.hpp"
+
+namespace camshaft::sched {
+namespace {
+
+TEST(MsgTable, FingerprintsTellIdsApart) {
+  const MsgTable table(10, 1), other(10, 2);
+  std::set<std::uint64_t> seen;
+  for (int n = 0; n < 100'000; ++n) seen.insert(table.fingerprint("5f1e0c2b-9d7c_4242_" + std::to_string(n)));
+  for (std::size_t n = 0; n < 40; ++n) seen.insert(table.fingerprint(std::string(n, '\0')));
+  EXPECT_EQ(seen.size(), 100'040u);
+  EXPECT_NE(table.fingerprint("a"), other.fingerprint("a"));
+}
+
+TEST(MsgTable, DoesWhatAMapDoes) {
+  constexpr std::size_t kRemembered = 300;
+  MsgTable table(kRemembered, 5);
+  std::map<std::uint64_t, Known> map;
+  std::deque<std::uint64_t> finished;
+  std::vector<std::uint64_t> live;
+  Rng rng(9);
+  for (std::uint32_t step = 0; step < 50'000; ++step) {
+    const std::uint64_t key = uniform_below(2000, rng) * 64;  // crowded: many share a cell
+    if (!map.count(key)) {
+      EXPECT_EQ(table.find(key).kind, Known::nothing);
+      table.add_live(key, step);
+      map[key] = {Known::live, step};
+      live.push_back(key);
+    } else if (!live.empty()) {
+      const std::size_t at = uniform_below(live.size(), rng);
+      const std::uint64_t done = live[at];
+      live[at] = live.back();
+      live.pop_back();
+      table.finish(done, step % 2 == 0, step % 7);
+      map[done] = {step % 2 == 0 ? Known::succeeded : Known::failed, step % 7};
+      finished.push_back(done);
+      if (finished.size() > kRemembered) {
+        map.erase(finished.front());
+        finished.pop_front();
+      }
+    }
+    ASSERT_EQ(table.size(), map.size());
+    if (step % 500 != 0) continue;
+    for (std::uint64_t k = 0; k < 2000 * 64; k += 64) {
+      const Known wanted = map.count(k) ? map[k] : Known{};
+      ASSERT_EQ(table.find(k).kind, wanted.kind);
+      ASSERT_EQ(table.find(k).where, wanted.where);
+    }
+  }
+}
+
+TEST(Fifo, GivesTheOldestWhateverTheOrderOfComingAndGoing) {
+  Fifo fifo;
+  std::set<std::uint64_t> waiting;
+  const auto valid = [&](const Entry& entry) { return waiting.count(entry.arrival) > 0; };
+  Rng rng(4);
+  for (std::uint64_t step = 1; step < 20'000; ++step) {
+    const std::uint64_t arrival = uniform_below(3, rng) == 0 ? step - uniform_below(step, rng) : step;
+    if (waiting.insert(arrival).second) fifo.push({arrival, 0});
+    if (step % 2 == 0) {  // from the front or from anywhere
+      auto at = waiting.begin();
+      if (step % 3 == 0) std::advance(at, uniform_below(std::min<std::size_t>(waiting.size(), 50), rng));
+      waiting.erase(at);
+      fifo.forget(valid);
+    }
+    ASSERT_EQ(fifo.size(), waiting.size());
+    const auto head = fifo.head(valid);
+    ASSERT_EQ(head.has_value(), !waiting.empty());
+    if (head) {
+      ASSERT_EQ(head->arrival, *waiting.begin());
+    }
+  }
+  EXPECT_EQ(fifo.all(valid).size(), waiting.size());
+}
+
+}  // namespace
+}  // namespace camshaft::sched

@@ -1,0 +1,39 @@
+// Random sequences of events: the scheduler does what the simple model does, and its invariants hold after each.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "sched/testing/model.hpp"
+
+namespace camshaft::sched {
+namespace {
+
+#ifdef NDEBUG
+constexpr unsigned kEvents = 200'000;
+#else
+constexpr unsigned kEvents = 40'000;  // sanitizers are slow, and debug builds check everything twice
+#endif
+constexpr unsigned kEpisode = 500;
+
+unsigned from_environment(const char* name, unsigned otherwise) {
+  const char* text = std::getenv(name);
+  return text ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : otherwise;
+}
+
+// CAMSHAFT_SEED=<first seed> CAMSHAFT_EVENTS=<how many> run others.
+TEST(SchedulerProperty, AgreesWithTheModelOnRandomEvents) {
+  const unsigned first_seed = from_environment("CAMSHAFT_SEED", 1);
+  const unsigned episodes = from_environment("CAMSHAFT_EVENTS", kEvents) / kEpisode;
+  for (unsigned seed = first_seed; seed < first_seed + episodes; ++seed) {
+    Rng rng(seed);
+    const auto below = [&rng](std::size_t n) { return static_cast<unsigned>(uniform_below(n, rng)); };
+    testing::Driver driver(testing::options_of(seed), seed, below);
+    for (unsigned event = 0; event < kEpisode; ++event) {
+      const std::string difference = driver.step();
+      ASSERT_EQ(difference, "") << "CAMSHAFT_SEED=" << seed << " CAMSHAFT_EVENTS=" << kEpisode << ", event " << event;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace camshaft::sched
