@@ -1,0 +1,314 @@
+#include "hub/hub.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "hub/date.hpp"
+
+namespace camshaft::hub {
+namespace {
+
+HeartMonitor::Options heart_options(const Hub::Options& options) {
+  HeartMonitor::Options heart = options.heart;
+  heart.expect_for = *options.registration_timeout;
+  return heart;
+}
+
+Hub::Options completed(Hub::Options options) {
+  if (!options.registration_timeout) {
+    options.registration_timeout = std::max<Duration>(std::chrono::seconds(30), options.heart.period * 10);
+  }
+  return options;
+}
+
+}  // namespace
+
+std::string notification_content(EngineNumber number, const EngineId& uuid) {
+  return fmt::format("{{\"id\": {}, \"uuid\": \"{}\"}}", to_int(number), uuid.value);
+}
+
+std::optional<Event> read_engine_request(std::string_view msg_type, const ClientId& from,
+                                         const nlohmann::json& content) {
+  const bool registration = msg_type == "registration_request";
+  if (!registration && msg_type != "unregistration_request") return std::nullopt;
+  EngineId uuid;
+  std::optional<std::int64_t> number;
+  if (content.is_object()) {
+    if (const auto found = content.find("uuid"); found != content.end() && found->is_string())
+      uuid = EngineId(found->get<std::string>());
+    if (const auto found = content.find("id"); found != content.end() && found->is_number_integer())
+      number = found->get<std::int64_t>();
+  }
+  if (registration) return RegistrationRequested{from, std::move(uuid), number};
+  return Unregister{number, std::move(uuid), GoneReason::unregistered};
+}
+
+Hub::Hub(Options options, Store& store, TimePoint now)
+    : options_(completed(std::move(options))),
+      registry_({.registration_timeout = *options_.registration_timeout}),
+      hearts_(heart_options(options_), now),
+      store_(store) {}
+
+std::vector<Action> Hub::restore(const EngineState& state, TimePoint now) {
+  registry_.restore(state);
+  std::vector<Action> out;
+  for (const auto& [number, uuid] : registry_.engines()) {
+    if (!loads_.try_emplace(uuid, Load{.uuid = uuid, .number = number}).second) continue;
+    hearts_.handle(Assume{uuid}, now);
+    out.push_back(EngineRegistered{number, uuid, true});
+  }
+  return out;
+}
+
+std::vector<Action> Hub::handle(const Event& event, TimePoint now, WallTime wall) {
+  std::vector<Action> out;
+  std::visit(
+      [&](const auto& e) {
+        using E = std::decay_t<decltype(e)>;
+        if constexpr (std::is_same_v<E, RegistrationRequested> || std::is_same_v<E, Unregister>) {
+          perform(registry_.handle(e, now), now, out);
+        } else {
+          perform(hearts_.handle(e, now), now, out);
+        }
+        if constexpr (std::is_same_v<E, Tick>) {
+          perform(registry_.handle(PurgeStalled{}, now), now, out);
+          if (next_strand_ && *next_strand_ <= now) strand(now, wall);
+        }
+      },
+      event);
+  return out;
+}
+
+TimePoint Hub::next_deadline() const {
+  TimePoint soonest = hearts_.next_deadline();
+  if (const auto stalled = registry_.next_deadline()) soonest = std::min(soonest, *stalled);
+  if (next_strand_) soonest = std::min(soonest, *next_strand_);
+  return soonest;
+}
+
+void Hub::perform(std::vector<HeartAction> actions, TimePoint now, std::vector<Action>& out) {
+  for (HeartAction& action : actions) {
+    if (auto* ping = std::get_if<Ping>(&action)) {
+      out.push_back(std::move(*ping));
+    } else if (const auto* began = std::get_if<HeartBegan>(&action)) {
+      perform(registry_.handle(*began, now), now, out);
+    } else if (const auto* stopped = std::get_if<HeartStopped>(&action)) {
+      // A heart may stop that is pending again by now, or that nobody ever registered: no engine is lost then.
+      if (registry_.number_of(stopped->uuid))
+        perform(registry_.handle(Unregister{std::nullopt, stopped->uuid, stopped->reason}, now), now, out);
+    }
+  }
+}
+
+void Hub::perform(std::vector<RegistryAction> actions, TimePoint now, std::vector<Action>& out) {
+  bool changed = false;
+  for (RegistryAction& action : actions) {
+    std::visit(
+        [&](auto& a) {
+          using A = std::decay_t<decltype(a)>;
+          if constexpr (std::is_same_v<A, RegistrationAccepted>) {
+            if (a.pending) hearts_.handle(Expect{a.uuid}, now);
+            out.push_back(RegistrationReply{a.uuid, accepted_content(a.number)});
+          } else if constexpr (std::is_same_v<A, RegistrationRefused>) {
+            out.push_back(RegistrationReply{a.uuid, json_text(error_content(a.error))});
+          } else if constexpr (std::is_same_v<A, EngineRegistered>) {
+            Load& load = loads_.try_emplace(a.uuid, Load{.uuid = a.uuid, .number = a.number}).first->second;
+            load.number = a.number;
+            load.live = true;
+            load.strand_at.reset();
+            changed = true;
+            out.push_back(std::move(a));
+          } else if constexpr (std::is_same_v<A, EngineGone>) {
+            hearts_.handle(Forget{a.uuid}, now);
+            if (Load* load = find_load(a.uuid)) {
+              load->live = false;
+              load->strand_at = now + *options_.registration_timeout;
+              next_strand_ = std::min(next_strand_.value_or(*load->strand_at), *load->strand_at);
+            }
+            changed = true;
+            out.push_back(std::move(a));
+          } else if constexpr (std::is_same_v<A, RegistrationDropped>) {
+            hearts_.handle(Forget{a.uuid}, now);
+            out.push_back(std::move(a));
+          } else if constexpr (std::is_same_v<A, EngineForgotten>) {
+            const Load* load = find_load(a.uuid);
+            if (load && load->queue + load->tasks == 0) loads_.erase(a.uuid);
+          } else {
+            out.push_back(std::move(a));
+          }
+        },
+        action);
+  }
+  if (changed) out.push_back(SaveEngines{});
+}
+
+std::string Hub::accepted_content(EngineNumber number) const {
+  const auto period = std::chrono::duration_cast<std::chrono::milliseconds>(options_.heart.period).count();
+  const std::string info =
+      options_.connection_info.empty() ? "" : fmt::format(", \"connection_info\": {}", options_.connection_info);
+  return fmt::format("{{\"status\": \"ok\", \"id\": {}, \"hb_period\": {}{}}}", to_int(number), period, info);
+}
+
+void Hub::strand(TimePoint now, WallTime wall) {
+  std::vector<std::pair<std::uint64_t, MsgId>> stranded;
+  for (const auto& [id, task] : pending_) {
+    const Load* engine = task.engine;
+    if (task.queue == Queue::mux && engine && engine->strand_at && *engine->strand_at <= now)
+      stranded.emplace_back(task.order, id);
+  }
+  std::sort(stranded.begin(), stranded.end());
+  for (auto& [order, id] : stranded) {
+    const Load& engine = *pending_.at(id).engine;
+    const std::string why =
+        fmt::format("Engine {} died while running task {}", to_int(engine.number), py_repr(id.value));
+    const Json header{{"engine", engine.uuid.value}, {"date", date_text(wall)}};
+    const Json metadata{{"engine", engine.uuid.value}, {"status", "error"}};
+    finish({.id = std::move(id),
+            .engine = engine.uuid,
+            .status = Status::error,
+            .header = Blob::of(json_text(header)),
+            .metadata = Blob::of(json_text(metadata)),
+            .content = Blob::of(json_text(error_content({"EngineError", why})))},
+           wall);
+  }
+  next_strand_.reset();
+  for (auto& [uuid, load] : loads_) {
+    if (!load.strand_at) continue;
+    if (*load.strand_at <= now) {
+      load.strand_at.reset();
+    } else {
+      next_strand_ = std::min(next_strand_.value_or(*load.strand_at), *load.strand_at);
+    }
+  }
+}
+
+Hub::Load* Hub::find_load(const EngineId& uuid) {
+  const auto found = loads_.find(uuid);
+  return found == loads_.end() ? nullptr : &found->second;
+}
+
+void Hub::attach(Pending& task, Load* engine) {
+  const auto counter = [&](Load& load) -> std::size_t& { return task.queue == Queue::mux ? load.queue : load.tasks; };
+  task.engine ? --counter(*task.engine) : --unassigned_;
+  task.engine = engine;
+  engine ? ++counter(*engine) : ++unassigned_;
+}
+
+TaskRecord Hub::make_record(Request request, Queue queue) {
+  TaskRecord record;
+  record.id = std::move(request.id);
+  record.header = std::move(request.header);
+  record.metadata = std::move(request.metadata);
+  record.content = std::move(request.content);
+  record.buffers = std::move(request.buffers);
+  record.submitted = request.submitted;
+  record.client = std::move(request.client);
+  record.queue = queue;
+  return record;
+}
+
+void Hub::record(MuxRequest event) {
+  // Comm messages get no reply: they would be pending for ever.
+  if (event.request.msg_type.starts_with("comm_")) return;
+  Load* engine = find_load(event.engine);
+  if (!engine || !engine->live) return;
+  const auto [task, fresh] = pending_.try_emplace(event.request.id, Pending{Queue::mux, engine, ++order_});
+  if (!fresh) return;
+  ++engine->queue;
+  TaskRecord made = make_record(std::move(event.request), Queue::mux);
+  made.engine = std::move(event.engine);
+  store_.insert(std::move(made));
+}
+
+void Hub::record(TaskSubmitted event) {
+  if (!pending_.try_emplace(event.request.id, Pending{Queue::task, nullptr, ++order_}).second) return;
+  ++unassigned_;
+  store_.insert(make_record(std::move(event.request), Queue::task));
+}
+
+void Hub::record(TaskDispatched event) {
+  const auto task = pending_.find(event.id);
+  Load* engine = find_load(event.engine);
+  if (task == pending_.end() || !engine) return;
+  attach(task->second, engine);
+  store_.update(event.id, Dispatched{std::move(event.engine)});
+}
+
+void Hub::record(MuxReply event, WallTime now) { finish(std::move(event.reply), now); }
+void Hub::record(TaskReplied event, WallTime now) { finish(std::move(event.reply), now); }
+
+void Hub::finish(Reply reply, WallTime now) {
+  if (const auto task = pending_.find(reply.id); task != pending_.end()) {
+    const bool counts = task->second.queue == Queue::mux || reply.status != Status::aborted;
+    attach(task->second, nullptr);
+    --unassigned_;
+    pending_.erase(task);
+    if (Load* engine = find_load(reply.engine); engine && counts) ++engine->completed;
+  }
+  // Also for an id that is not pending: a reply later than the record's stranding is still the better answer.
+  store_.update(reply.id, Finished{.engine = std::move(reply.engine),
+                                   .started = reply.started,
+                                   .completed = reply.completed.value_or(now),
+                                   .received = now,
+                                   .status = reply.status,
+                                   .header = std::move(reply.header),
+                                   .metadata = std::move(reply.metadata),
+                                   .content = std::move(reply.content),
+                                   .buffers = std::move(reply.buffers)});
+}
+
+void Hub::record(IoPub event) {
+  if (event.parent.empty()) return;
+  std::optional<Change> change;
+  if (event.msg_type == "stream" || event.msg_type == "execute_input") {
+    const Json content = parse_untrusted(event.content.view());
+    const auto text = [&](const char* key) {
+      return content.is_object() && content.contains(key) && content[key].is_string() ? content[key].get<std::string>()
+                                                                                      : std::string();
+    };
+    if (event.msg_type == "stream") {
+      change = Printed{text("name") == "stderr" ? Stream::err : Stream::out, text("text")};
+    } else {
+      change = Displayed{Displayed::What::execute_input, Blob::of(text("code"))};
+    }
+  } else if (event.msg_type == "execute_result") {
+    change = Displayed{Displayed::What::execute_result, std::move(event.content)};
+  } else if (event.msg_type == "error") {
+    change = Displayed{Displayed::What::error, std::move(event.content)};
+  }
+  if (!change) return;
+  if (!store_.contains(event.parent)) {
+    if (pending_.contains(event.parent)) return;  // its record has been culled: a stub would pretend otherwise
+    TaskRecord stub;
+    stub.id = event.parent;
+    store_.insert(std::move(stub));
+  }
+  store_.update(event.parent, *std::move(change));
+}
+
+void Hub::check() const {
+  registry_.check();
+  std::unordered_map<const Load*, std::pair<std::size_t, std::size_t>> counted;
+  std::size_t unassigned = 0;
+  for (const auto& [id, task] : pending_) {
+    if (!task.engine) {
+      ++unassigned;
+    } else {
+      ++(task.queue == Queue::mux ? counted[task.engine].first : counted[task.engine].second);
+    }
+  }
+  const auto require = [](bool holds, const std::string& what) {
+    if (!holds) throw std::logic_error("hub: " + what);
+  };
+  require(unassigned == unassigned_, "the number of unassigned tasks is wrong");
+  for (const auto& [uuid, load] : loads_) {
+    require(counted[&load] == std::pair(load.queue, load.tasks), "the load of an engine is wrong");
+    require(load.live == (registry_.number_of(uuid) == load.number), "an engine is live here and not there");
+    counted.erase(&load);
+  }
+  require(counted.empty(), "a task points at an engine that does not exist");
+}
+
+}  // namespace camshaft::hub

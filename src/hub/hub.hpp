@@ -1,0 +1,143 @@
+// hub/hub.hpp: the hub's decisions in one place: engines and their hearts, who has which task, and answers to queries.
+// Thread: one. Pure: events and the time in, actions or answers out.
+// Owns:   the registry, the heart monitor and the list of pending tasks. Borrows the store.
+// Errors: none; what a peer asks wrongly is answered by an error reply.
+//
+// Memory: finished tasks live in the store only, which has limits; of pending ones the hub keeps the id and the engine.
+#pragma once
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+#include "core/ids.hpp"
+#include "core/time.hpp"
+#include "hub/heart_monitor.hpp"
+#include "hub/registry.hpp"
+#include "hub/store/store.hpp"
+#include "hub/traffic.hpp"
+
+namespace camshaft::hub {
+
+/// Events about engines. An iopub `shutdown_reply` is Unregister{nullopt, EngineId(header.session), shut_down}.
+using Event = std::variant<Tick, Pong, ConnectionLost, RegistrationRequested, Unregister>;
+
+/// To whoever asked: msg_type registration_reply, parent_header {}, this content. At most one for each request.
+struct RegistrationReply {
+  EngineId uuid;
+  std::string content;
+  bool operator==(const RegistrationReply&) const = default;
+};
+/// The engine state file is out of date; engine_state() has the new text.
+struct SaveEngines {
+  bool operator==(const SaveEngines&) const = default;
+};
+/// EngineRegistered and EngineGone go to the schedulers, and to clients as notifications with notification_content().
+/// RegistrationIgnored and RegistrationDropped are for the log.
+using Action = std::variant<RegistrationReply, EngineRegistered, EngineGone, Ping, SaveEngines, RegistrationIgnored,
+                            RegistrationDropped>;
+
+/// The reply to a query; its parent is the request.
+struct Answer {
+  std::string msg_type;
+  std::string content;  // JSON text
+  std::vector<Blob> buffers;
+  bool shut_down = false;  // the controller is asked to stop, after this answer and a shutdown_notification
+  bool operator==(const Answer&) const = default;
+};
+
+/// Content of registration_notification and unregistration_notification.
+std::string notification_content(EngineNumber number, const EngineId& uuid);
+/// Reads registration_request and unregistration_request; nullopt for other types, which are for answer().
+std::optional<Event> read_engine_request(std::string_view msg_type, const ClientId& from,
+                                         const nlohmann::json& content);
+
+class Hub {
+ public:
+  struct Options {
+    HeartMonitor::Options heart;
+    std::optional<Duration> registration_timeout;  // else 30 s or ten periods, whichever is longer
+    std::string connection_info;                   // JSON text for registration replies; empty: left out
+  };
+
+  Hub(Options options, Store& store, TimePoint now);
+
+  /// Takes over the engines of an earlier controller; each has until its eleventh missed beat to show up.
+  /// The actions are for the schedulers: no client is there yet to be notified.
+  std::vector<Action> restore(const EngineState& state, TimePoint now);
+  std::vector<Action> handle(const Event& event, TimePoint now, WallTime wall);
+  /// When a Tick is due at the latest.
+  TimePoint next_deadline() const;
+
+  // The path of every task: no JSON, no allocation beyond the record.
+  void record(MuxRequest event);
+  void record(MuxReply event, WallTime now);
+  void record(TaskSubmitted event);
+  void record(TaskDispatched event);
+  void record(TaskReplied event, WallTime now);
+  void record(IoPub event);
+
+  /// Answers any query; unknown types get hub_error. `content` should come from parse_untrusted().
+  Answer answer(std::string_view msg_type, const nlohmann::json& content);
+
+  const Registry& registry() const { return registry_; }
+  std::string engine_state() const { return render_engine_state(registry_.state()); }
+  std::size_t pending() const { return pending_.size(); }
+  std::size_t unassigned() const { return unassigned_; }
+  /// Throws std::logic_error when counters and pending tasks contradict each other.
+  void check() const;
+
+ private:
+  /// What an engine has to do. Stays while it is gone, for its return and for what it left undone.
+  struct Load {
+    EngineId uuid;
+    EngineNumber number;
+    bool live = true;
+    std::size_t queue = 0, tasks = 0;    // pending_ entries that point here, by kind
+    std::uint64_t completed = 0;         // ever
+    std::optional<TimePoint> strand_at;  // then its mux requests are given up; only when not live
+  };
+  struct Pending {
+    Queue queue;
+    Load* engine;  // null: unassigned
+    std::uint64_t order;
+  };
+  using Json = nlohmann::json;
+
+  void perform(std::vector<RegistryAction> actions, TimePoint now, std::vector<Action>& out);
+  void perform(std::vector<HeartAction> actions, TimePoint now, std::vector<Action>& out);
+  std::string accepted_content(EngineNumber number) const;
+  void strand(TimePoint now, WallTime wall);
+  void attach(Pending& task, Load* engine);
+  void finish(Reply reply, WallTime now);
+  Load* find_load(const EngineId& uuid);
+  static TaskRecord make_record(Request request, Queue queue);
+
+  // hub_queries.cpp
+  Answer queue_status(const Json& content) const;
+  Answer load(const Json& content) const;
+  Answer results(const Json& content) const;
+  Answer history() const;
+  Answer query(const Json& content) const;
+  Answer purge(const Json& content);
+  Answer resubmit(const Json& content) const;
+  Answer connections() const;
+  Json queue_ids(const std::vector<const Load*>& targets) const;
+
+  Options options_;
+  Registry registry_;
+  HeartMonitor hearts_;
+  Store& store_;
+  std::unordered_map<EngineId, Load> loads_;  // nodes do not move: Pending points at them
+  std::unordered_map<MsgId, Pending> pending_;
+  std::size_t unassigned_ = 0;  // pending_ entries without engine
+  std::uint64_t order_ = 0;
+  std::optional<TimePoint> next_strand_;  // no later than the earliest strand_at
+};
+
+}  // namespace camshaft::hub
