@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <system_error>
 
 namespace camshaft::wire {
@@ -198,7 +198,7 @@ std::string render(const ClientConnection& c) {
   object["notification"] = c.notification;
   object["broadcast"] = c.broadcast;
   add_security(object, c);
-  return object.dump(2);
+  return object.dump(2, ' ', false, Ordered::error_handler_t::replace);
 }
 
 std::string render(const EngineConnection& c) {
@@ -207,7 +207,7 @@ std::string render(const EngineConnection& c) {
   object["hb_pong"] = c.hb_pong;
   object["broadcast"] = c.broadcast;
   add_security(object, c);
-  return object.dump(2);
+  return object.dump(2, ' ', false, Ordered::error_handler_t::replace);
 }
 
 std::filesystem::path client_file(const std::filesystem::path& security_dir, std::string_view cluster_id) {
@@ -219,11 +219,15 @@ std::filesystem::path engine_file(const std::filesystem::path& security_dir, std
 }
 
 Result<std::string> read_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  if (!in || !(text << in.rdbuf()))
-    return Error{Errc::not_found, "cannot read " + path.string() + ": " + std::strerror(errno)};
-  return text.str();
+  std::error_code ignored;
+  // Reading a folder as a stream throws.
+  const bool is_folder = std::filesystem::is_directory(path, ignored);
+  std::ifstream in;
+  if (!is_folder) in.open(path, std::ios::binary);
+  if (!in.is_open())
+    return Error{Errc::not_found, "cannot read " + path.string() + ": " + std::strerror(is_folder ? EISDIR : errno)};
+  std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  return text;
 }
 
 Result<Done> write_private_file(const std::filesystem::path& path, std::string_view text) {

@@ -49,7 +49,7 @@ std::optional<int> zone(std::string_view text) {
   const auto hours = digits(text, 2);
   skip(text, ':');
   const auto minutes = digits(text, 2);
-  if (!hours || !minutes || !text.empty()) return std::nullopt;
+  if (!hours || !minutes || *hours > 23 || *minutes > 59 || !text.empty()) return std::nullopt;
   return sign * (60 * *hours + *minutes);
 }
 
@@ -88,9 +88,13 @@ std::optional<WallTime> parse_date(std::string_view text) {
   if (!offset) return std::nullopt;
   const chr::year_month_day date{chr::year{*year}, chr::month{static_cast<unsigned>(*month)},
                                  chr::day{static_cast<unsigned>(*day)}};
-  if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-  return WallTime(chr::sys_days(date).time_since_epoch()) + chr::hours(*hour) + chr::minutes(*minute - *offset) +
-         chr::seconds(*second) + chr::microseconds(*micros);
+  if (!date.ok() || *hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
+  const WallTime time = WallTime(chr::sys_days(date).time_since_epoch()) + chr::hours(*hour) +
+                        chr::minutes(*minute - *offset) + chr::seconds(*second) + chr::microseconds(*micros);
+  // Python's dates end here, and so does the text that format_date can write.
+  const chr::year year_in_utc = chr::year_month_day{chr::floor<chr::days>(time)}.year();
+  if (year_in_utc < chr::year{1} || year_in_utc > chr::year{9999}) return std::nullopt;
+  return time;
 }
 
 }  // namespace camshaft::wire

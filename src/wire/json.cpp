@@ -25,4 +25,10 @@ std::string quote(std::string_view text) {
   return out;
 }
 
+std::string error_content(std::string_view ename, std::string_view evalue) {
+  const std::string line = fmt::format("{}: {}", ename, evalue);
+  return fmt::format(R"({{"status":"error","ename":{},"evalue":{},"traceback":[{}],"engine_info":{{}}}})", quote(ename),
+                     quote(evalue), quote(line));
+}
+
 }  // namespace camshaft::wire

@@ -77,8 +77,38 @@ Result<Header> parse_header(std::string_view json) {
     std::string_view text;
     if (field.value().get_string().get(text) == simdjson::SUCCESS) target->assign(text);
   }
+  const char* rest = nullptr;  // nothing may follow the object
+  if (document.current_location().get(rest) == simdjson::SUCCESS) return bad;
   if (header.msg_id.empty() || header.msg_type.empty()) return bad;
   return header;
+}
+
+Result<ReplyStatus> parse_reply_status(std::string_view metadata_json) {
+  ReplyStatus reply;
+  simdjson::ondemand::document document;
+  simdjson::ondemand::object object;
+  const Error bad{Errc::bad_json, "the metadata of a reply is not a JSON object"};
+  if (parser.iterate(pad(metadata_json)).get(document) != simdjson::SUCCESS ||
+      document.get_object().get(object) != simdjson::SUCCESS)
+    return bad;
+  for (auto item : object) {
+    simdjson::ondemand::field field;
+    std::string_view key;
+    if (std::move(item).get(field) != simdjson::SUCCESS || field.unescaped_key().get(key) != simdjson::SUCCESS)
+      return bad;
+    std::string_view text;
+    bool flag;
+    std::string* target = key == "status"    ? &reply.status
+                          : key == "started" ? &reply.started
+                          : key == "engine"  ? &reply.engine
+                                             : nullptr;
+    if (target != nullptr) {
+      if (field.value().get_string().get(text) == simdjson::SUCCESS) target->assign(text);
+    } else if (key == "dependencies_met" && field.value().get_bool().get(flag) == simdjson::SUCCESS) {
+      reply.dependencies_met = flag;
+    }
+  }
+  return reply;
 }
 
 std::optional<MsgId> parent_id(std::string_view parent_json) {

@@ -58,6 +58,16 @@ Result<Header> parse_header(std::string_view json);
 /// header.msg_id of a parent dictionary; nullopt when there is none.
 std::optional<MsgId> parent_id(std::string_view parent_json);
 
+/// What the metadata of a reply says of the task's end. Without a status the task counts as failed.
+struct ReplyStatus {
+  std::string status = "error";  // "ok", "error" or "aborted"
+  bool dependencies_met = true;
+  std::string started;           // a date, "" when there is none
+  std::string engine;            // the uuid of who replied, "" when it does not say
+  bool operator==(const ReplyStatus&) const = default;
+};
+Result<ReplyStatus> parse_reply_status(std::string_view metadata_json);
+
 /// split, verify, parse_header.
 Result<Message> decode(Frames frames, const Signer& signer);
 

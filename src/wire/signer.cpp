@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 #include <vector>
 
 namespace camshaft::wire {
@@ -20,6 +21,16 @@ DigestContext new_context() {
   DigestContext context(EVP_MD_CTX_new());
   if (!context) throw std::bad_alloc();
   return context;
+}
+
+// A hash by the name that Python's hashlib gives it; OpenSSL spells a few differently.
+const EVP_MD* find_digest(std::string_view name) {
+  static constexpr std::pair<std::string_view, const char*> kSpelledDifferently[] = {
+      {"sha3_224", "SHA3-224"}, {"sha3_256", "SHA3-256"},   {"sha3_384", "SHA3-384"},
+      {"sha3_512", "SHA3-512"}, {"blake2b", "BLAKE2b512"}, {"blake2s", "BLAKE2s256"}};
+  for (const auto& [python, openssl] : kSpelledDifferently)
+    if (name == python) return EVP_get_digestbyname(openssl);
+  return EVP_get_digestbyname(std::string(name).c_str());
 }
 
 std::string hex(const unsigned char* bytes, unsigned int size) {
@@ -52,8 +63,7 @@ Signer Signer::off() { return Signer(nullptr); }
 Result<Signer> Signer::make(std::string_view scheme, std::string_view key) {
   constexpr std::string_view kPrefix = "hmac-";
   const EVP_MD* digest = nullptr;
-  if (scheme.substr(0, kPrefix.size()) == kPrefix)
-    digest = EVP_get_digestbyname(std::string(scheme.substr(kPrefix.size())).c_str());
+  if (scheme.substr(0, kPrefix.size()) == kPrefix) digest = find_digest(scheme.substr(kPrefix.size()));
   if (digest == nullptr || EVP_MD_get_size(digest) <= 0 || EVP_MD_get_block_size(digest) < 16)
     return Error{Errc::bad_value, "signature scheme '" + std::string(scheme) +
                                       "' is not known; use hmac-sha256 (or hmac-<hash> with a hash of OpenSSL)"};

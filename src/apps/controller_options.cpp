@@ -1,0 +1,259 @@
+#include "apps/controller_options.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+
+namespace camshaft::apps {
+namespace {
+
+constexpr int kAny = std::numeric_limits<int>::max();
+
+/// Traits that the original declares on a class are also known under the names of its descendants.
+OptionTable::Names names(std::vector<std::string> aliases, const std::vector<std::string>& classes,
+                         const std::string& trait) {
+  for (const std::string& one : classes) aliases.push_back(one + "." + trait);
+  return aliases;
+}
+
+/// Command-line spellings that need a decision when all options are known.
+struct Raw {
+  std::string ip, engine_ip, client_ip, monitor_ip, transport, engine_transport, client_transport, monitor_transport;
+  std::string ssh, engine_ssh, db = "dictdb", packer = "json", unpacker = "json", key, log_url, config;
+  bool key_given = false, use_threads = false, enable_curve = false, ignored_bool = false;
+  std::vector<int> legacy_ports;
+  std::string curve;
+};
+
+const std::vector<std::string> kController = {"IPController", "HubFactory", "IPControllerApp"};
+
+void add_network(OptionTable& table, ControllerOptions& o, Raw& raw) {
+  const auto controller = [](std::vector<std::string> aliases, const std::string& trait) {
+    return names(std::move(aliases), kController, trait);
+  };
+  table.text(controller({"ip"}, "ip"), raw.ip, "address to listen on for engines and clients; * = all", "an address");
+  table.text(controller({}, "engine_ip"), raw.engine_ip, "address to listen on for engines", "an address");
+  table.text(controller({}, "client_ip"), raw.client_ip, "address to listen on for clients", "an address");
+  table.text(controller({}, "monitor_ip"), raw.monitor_ip, "has no effect: one process needs no monitor", "an address");
+  table.text(controller({"location"}, "location"), o.location, "address that others reach this machine by",
+             "a host name or address");
+  const std::vector<std::string> transports = {"tcp", "ipc"};
+  table.choice(controller({"transport"}, "transport"), raw.transport, transports, "how peers connect");
+  table.choice(controller({}, "engine_transport"), raw.engine_transport, transports, "how engines connect");
+  table.choice(controller({}, "client_transport"), raw.client_transport, transports, "how clients connect");
+  table.choice(controller({}, "monitor_transport"), raw.monitor_transport, transports, "has no effect");
+  table.integer(controller({"port"}, "regport"), o.registration_port, 1, 65535, "port for registration");
+  table.ports(controller({"ports"}, "ports"), o.ports, "ports to use before random ones");
+  table.ports(controller({}, "engine_ports"), o.engine_ports, "ports for engines, used first");
+  table.ports(controller({}, "client_ports"), o.client_ports, "ports for clients, used first");
+  for (const char* old : {"hb", "mux", "task", "control", "iopub", "mon_port", "notifier_port"}) {
+    table.ports(controller({}, old), raw.legacy_ports, "retired: use engine_ports and client_ports");
+  }
+  table.text(controller({"ssh"}, "ssh_server"), raw.ssh, "ssh server that clients should tunnel through",
+             "[user@]host[:port]");
+  table.text(controller({"enginessh"}, "engine_ssh_server"), raw.engine_ssh,
+             "ssh server that engines should tunnel through", "[user@]host[:port]");
+  table.text(controller({}, "engine_json_file"), o.engine_json_file, "name of the engines' connection file");
+  table.text(controller({}, "client_json_file"), o.client_json_file, "name of the clients' connection file");
+}
+
+void add_behaviour(OptionTable& table, ControllerOptions& o, Raw& raw) {
+  const auto controller = [](std::vector<std::string> aliases, const std::string& trait) {
+    return names(std::move(aliases), kController, trait);
+  };
+  table.integer({"ping", "HeartMonitor.period"}, o.ping_ms, 1, kAny, "milliseconds between heartbeats");
+  table.integer({"HeartMonitor.max_heartmonitor_misses"}, o.max_misses, 1, kAny,
+                "heartbeats an engine may miss before it counts as dead");
+  table.boolean({"HeartMonitor.debug"}, raw.ignored_bool, "has no effect: see --log-level=DEBUG");
+  table.integer(controller({}, "registration_timeout"), o.registration_timeout_s, 0, kAny,
+                "seconds in which an engine must complete its registration; 0 = 30 or ten heartbeats");
+  table.choice({"scheme", "TaskScheduler.scheme_name"}, o.scheme,
+               {"leastload", "pure", "lru", "plainrandom", "weighted", "twobin"}, "how tasks are placed on engines");
+  table.integer({"hwm", "TaskScheduler.hwm"}, o.hwm, 0, kAny, "tasks an engine may hold at once; 0 = no limit");
+  table.boolean(controller({"usethreads"}, "use_threads"), raw.use_threads, "has no effect: always on");
+  table.integer(controller({}, "broadcast_scheduler_depth"), o.broadcast_depth, 0, 10, "levels of the broadcast tree");
+
+  table.flag({"dictdb"}, [&raw] { raw.db = "dictdb"; }, "keep results of tasks in memory (the default)");
+  table.flag({"nodb"}, [&raw] { raw.db = "nodb"; }, "keep no results of tasks");
+  table.flag({"sqlitedb"}, [&raw] { raw.db = "sqlitedb"; }, "keep results of tasks in SQLite");
+  table.flag({"mongodb"}, [&raw] { raw.db = "mongodb"; }, "keep results of tasks in MongoDB");
+  table.text(controller({}, "db_class"), raw.db, "where results of tasks are kept: DictDB or NoDB");
+  table.real({"DictDB.size_limit"}, o.db_size_limit, 0, "bytes of buffers kept in memory");
+  table.integer({"DictDB.record_limit"}, o.db_record_limit, 1, kAny, "tasks kept in memory");
+  table.real({"DictDB.cull_fraction"}, o.db_cull_fraction, 0, "share of the records dropped at a limit");
+
+  table.boolean(controller({"reuse"}, "reuse_files"), o.reuse, "keep and re-use connection files and ports");
+  table.boolean(controller({"restore"}, "restore_engines"), o.restore, "reload the engines of the last run; implies "
+                "--reuse");
+}
+
+void add_session(OptionTable& table, ControllerOptions& o, Raw& raw) {
+  table.text({"ident", "Session.session"}, o.session, "session id of the controller");
+  table.text({"user", "Session.username"}, o.username, "user name in message headers");
+  table.text({"keyfile", "Session.keyfile"}, o.keyfile, "file that holds the signing key", "a file name");
+  table.add({{"Session.key"}, "the signing key; empty turns signing off", "a text",
+             [&raw](std::string_view value) {
+               raw.key = value;
+               return raw.key_given = true;
+             }, false, ""});
+  const auto secure = [&raw, &o](bool on) {
+    raw.key_given = !on;
+    raw.key.clear();
+    o.keyfile.clear();
+  };
+  table.flag({"secure"}, [secure] { secure(true); }, "sign messages with a fresh key (the default)");
+  table.flag({"no-secure"}, [secure] { secure(false); }, "do not sign messages");
+  table.choice({"Session.signature_scheme"}, o.signature_scheme,
+               {"hmac-md5", "hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"},
+               "how messages are signed");
+  table.text({"Session.packer"}, raw.packer, "json only");
+  table.text({"Session.unpacker"}, raw.unpacker, "json only");
+  table.boolean(names({}, kController, "enable_curve"), raw.enable_curve, "encrypt connections (not yet)");
+  for (const char* key : {"curve_secretkey", "curve_publickey"}) {
+    table.text(names({}, kController, key), raw.curve, "key of encrypted connections (not yet)");
+  }
+}
+
+/// Turns what was said into what it means; `env` fills what was not said.
+Result<Done> decide(ControllerOptions& o, const Raw& raw, const cluster::Environment& env) {
+  const auto no = [](std::string why) { return Error{Errc::bad_value, std::move(why)}; };
+  if (!raw.ip.empty()) o.engine_ip = o.client_ip = raw.ip;
+  if (!raw.engine_ip.empty()) o.engine_ip = raw.engine_ip;
+  if (!raw.client_ip.empty()) o.client_ip = raw.client_ip;
+  for (const std::string& one : {raw.transport, raw.engine_transport, raw.client_transport}) {
+    if (one == "ipc") return no("option '--transport=ipc' is not supported yet; use tcp");
+  }
+  if (raw.enable_curve || env("IPP_ENABLE_CURVE").value_or("0") == "1") {
+    return no("encryption (enable_curve, IPP_ENABLE_CURVE) is not supported yet; tunnel through ssh instead");
+  }
+  if (raw.packer != "json" || raw.unpacker != "json") return no("option '--Session.packer' supports only json");
+
+  o.client_ssh = raw.ssh;
+  o.engine_ssh = raw.engine_ssh;
+  if (o.restore) o.reuse = true;
+
+  std::string db = raw.db.substr(raw.db.rfind('.') + 1);  // import paths end in the class's name
+  std::transform(db.begin(), db.end(), db.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (db == "sqlitedb" || db == "mongodb") {
+    return no(fmt::format("a database ({}) is not supported yet; use --dictdb (memory) or --nodb", raw.db));
+  }
+  if (db != "dictdb" && db != "nodb") {
+    return no(fmt::format("option '--IPController.db_class' expects DictDB or NoDB, but got '{}'", raw.db));
+  }
+  o.keep_results = db == "dictdb";
+
+  if (raw.key_given) {
+    o.key = raw.key;
+  } else if (const auto key = env("IPP_SESSION_KEY"); key && o.keyfile.empty()) {
+    o.key = *key;
+  }
+  if (o.username.empty()) o.username = env("USER").value_or("username");
+
+  if (raw.use_threads) o.notices.push_back("--usethreads has no effect: the controller is always one process");
+  if (!raw.legacy_ports.empty()) {
+    o.notices.push_back("the port options hb, mux, task, control, iopub, mon_port and notifier_port are retired and "
+                        "ignored: use engine_ports and client_ports");
+  }
+  return Done{};
+}
+
+}  // namespace
+
+int ControllerOptions::registration_timeout() const {
+  return registration_timeout_s > 0 ? registration_timeout_s : std::max(30, ping_ms / 100);
+}
+
+cluster::Environment process_environment() {
+  return [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    if (value == nullptr || *value == '\0') return std::nullopt;
+    return std::string(value);
+  };
+}
+
+void add_common(OptionTable& table, const std::string& app_class, cluster::ProfileChoice& choice,
+                CommonOptions& options) {
+  const std::vector<std::string> base = {"BaseIPythonApplication", "BaseParallelApplication", app_class};
+  const std::vector<std::string> parallel = {"BaseParallelApplication", app_class};
+  table.text(names({"profile"}, base, "profile"), choice.profile, "name of the profile", "a name");
+  table.text({"profile-dir", "ProfileDir.location"}, choice.profile_dir, "folder of the profile; wins over --profile",
+             "a folder");
+  table.text(names({"ipython-dir"}, base, "ipython_dir"), choice.ipython_dir,
+             "folder of all profiles (else IPYTHONDIR, else ~/.ipython)", "a folder");
+  table.text(names({"cluster-id"}, parallel, "cluster_id"), options.cluster_id,
+             "name of the cluster, where a profile has several", "a name");
+  table.text(names({"work-dir"}, parallel, "work_dir"), options.work_dir, "folder to change to at start", "a folder");
+  table.level(names({"log-level"}, {"Application", "BaseIPythonApplication", "BaseParallelApplication", app_class},
+                    "log_level"), options.log_level);
+  table.boolean(names({"log-to-file"}, parallel, "log_to_file"), options.log_to_file,
+                "log to a file in the profile's log folder");
+  table.boolean(names({"clean-logs"}, parallel, "clean_logs"), options.clean_logs, "delete old log files first");
+  table.flag({"debug"}, [&options] { options.log_level = Level::debug; }, "the same as --log-level=DEBUG");
+  table.flag({"quiet"}, [&options] { options.log_level = Level::error; }, "log errors only");
+  const auto notice = [&options](std::string line) {
+    return [&options, line = std::move(line)](std::string_view) {
+      options.notices.push_back(line);
+      return true;
+    };
+  };
+  table.add({names({"log-url"}, parallel, "log_url"), "address of an iplogger (not yet)", "an address",
+             notice("--log-url is not supported yet and ignored: use --log-to-file"), false, ""});
+  table.add({names({"config"}, base, "extra_config_file"), "additional configuration file (not yet)", "a file name",
+             notice("--config is not supported yet and ignored: give --Class.trait=value options"), false, ""});
+  table.add({{"init"}, "write default configuration files (not yet)", "",
+             notice("--init is not supported yet: no configuration files were written"), false, ""});
+}
+
+Result<Done> finish_common(const cluster::ProfileChoice& choice, const cluster::Environment& env,
+                           CommonOptions& options) {
+  auto profile = cluster::resolve_profile(choice, env, std::filesystem::current_path());
+  if (!profile) return profile.error();
+  options.profile = *profile;
+  options.profile_given = !choice.profile.empty() || !choice.profile_dir.empty() || env("IPP_PROFILE_DIR").has_value();
+  if (options.cluster_id.empty()) options.cluster_id = env("IPP_CLUSTER_ID").value_or("");
+  return cluster::check_cluster_id(options.cluster_id);
+}
+
+Result<ControllerOptions> parse_controller_options(std::span<const char* const> arguments,
+                                                   const cluster::Environment& env) {
+  ControllerOptions options;
+  cluster::ProfileChoice choice;
+  Raw raw;
+  OptionTable table("ipcontroller",
+                    "ipcontroller: the meeting point of a cluster. Engines and clients find it by the files\n"
+                    "ipcontroller-engine.json and ipcontroller-client.json, which it writes into the profile.\n\n"
+                    "    ipcontroller --profile=mycluster --ip='*' --cluster-id=night");
+  add_network(table, options, raw);
+  add_behaviour(table, options, raw);
+  add_session(table, options, raw);
+  add_common(table, "IPController", choice, options);
+  auto parsed = table.parse(arguments);
+  if (!parsed) return parsed.error();
+  options.text = parsed->text;
+  if (!options.text.empty()) return options;
+  auto& stray = parsed->positional;
+  stray.insert(stray.end(), parsed->after_dashes.begin(), parsed->after_dashes.end());
+  if (!stray.empty()) {
+    return Error{Errc::bad_value, fmt::format("'{}' is not an option: options start with --", stray.front())};
+  }
+  auto done = decide(options, raw, env).and_then([&](Done) { return finish_common(choice, env, options); });
+  if (!done) return done.error();
+  return options;
+}
+
+Result<std::optional<std::string>> read_session_key(const ControllerOptions& options) {
+  if (options.keyfile.empty()) return options.key;
+  std::ifstream file(options.keyfile, std::ios::binary);
+  if (!file) return Error{Errc::not_found, fmt::format("cannot read the key file '{}'", options.keyfile)};
+  std::string key{std::istreambuf_iterator<char>(file), {}};
+  while (!key.empty() && std::isspace(static_cast<unsigned char>(key.back())) != 0) key.pop_back();
+  if (key.empty()) return Error{Errc::bad_value, fmt::format("the key file '{}' is empty", options.keyfile)};
+  return std::optional<std::string>(std::move(key));
+}
+
+}  // namespace camshaft::apps

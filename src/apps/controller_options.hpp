@@ -1,0 +1,81 @@
+// apps/controller_options.hpp: everything that can be said to ipcontroller, parsed once into values.
+// Thread: pure; files are only touched by read_session_key. Owns: nothing.
+// Errors: one line that names the option; what this controller cannot do is an error where ignoring it could hurt
+//         (encryption, a database), and a line in `notices` where it cannot.
+#pragma once
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "apps/options.hpp"
+#include "cluster/profile.hpp"
+#include "core/log.hpp"
+#include "core/result.hpp"
+
+namespace camshaft::apps {
+
+/// What ipcontroller and ipcluster share.
+struct CommonOptions {
+  cluster::Profile profile;  // resolved; its folders are made by cluster::create_profile
+  bool profile_given = false;
+  std::string cluster_id;
+  std::string work_dir;  // chdir there at start; "" = stay
+  Level log_level = Level::info;
+  bool log_to_file = false;  // <profile>/log/<program>-<cluster_id>-<pid>.log
+  bool clean_logs = false;
+  std::vector<std::string> notices;  // lines to log as warnings
+  std::string text;                  // help or version asked for: print it to stdout and exit 0
+};
+
+struct ControllerOptions : CommonOptions {
+  std::string engine_ip = "127.0.0.1";  // "*" and 0.0.0.0 mean all addresses
+  std::string client_ip = "127.0.0.1";
+  std::string location;  // "" = this host's name
+  int registration_port = 0;
+  std::vector<int> engine_ports, client_ports, ports;
+  std::string engine_ssh, client_ssh;  // only written into the connection files
+
+  int ping_ms = 3000;
+  int max_misses = 10;
+  int registration_timeout_s = 0;  // 0 = max(30 s, 10 periods)
+  std::string scheme = "leastload";
+  int hwm = 1;  // 0 = unlimited
+  int broadcast_depth = 1;
+
+  bool reuse = false;
+  bool restore = false;  // implies reuse
+  bool keep_results = true;  // false with --nodb
+  double db_size_limit = 1024.0 * 1024 * 1024;
+  int db_record_limit = 1024;
+  double db_cull_fraction = 0.1;
+
+  std::optional<std::string> key;  // nullopt = make one; "" = no signing
+  std::string keyfile;             // see read_session_key
+  std::string signature_scheme = "hmac-sha256";
+  std::string session;  // --ident; "" = random
+  std::string username;
+  std::string engine_json_file, client_json_file;  // names of the connection files; "" = the usual ones
+
+  /// The bound on a pending registration.
+  int registration_timeout() const;
+};
+
+/// `arguments` without the program's name. `env` is asked for IPP_*, IPYTHONDIR, HOME and USER only.
+Result<ControllerOptions> parse_controller_options(std::span<const char* const> arguments,
+                                                   const cluster::Environment& env);
+
+/// The key to sign with: that of `keyfile` when one is named, else `key`.
+Result<std::optional<std::string>> read_session_key(const ControllerOptions& options);
+
+/// The process environment.
+cluster::Environment process_environment();
+
+/// The options of C.1 that every program has. `choice` and `options` must outlive parse(); then call finish_common.
+void add_common(OptionTable& table, const std::string& app_class, cluster::ProfileChoice& choice,
+                CommonOptions& options);
+/// Resolves the profile and checks the cluster id.
+Result<Done> finish_common(const cluster::ProfileChoice& choice, const cluster::Environment& env,
+                           CommonOptions& options);
+
+}  // namespace camshaft::apps

@@ -1,0 +1,119 @@
+#include "apps/ipcluster_manage.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "apps/ipcluster_start.hpp"
+#include "cluster/process/files.hpp"
+#include "cluster/process/stopping.hpp"
+
+namespace camshaft::apps {
+namespace {
+
+constexpr Duration kGrace = std::chrono::seconds(5);
+
+void fail(std::string_view message) { fmt::print(stderr, "ipcluster: {}\n", message); }
+
+std::string quoted(const std::string& id) { return id.empty() ? "''" : id; }
+
+/// The profile that was named, else all.
+std::vector<cluster::Profile> profiles_of(const ClusterOptions& options, bool all_without_choice) {
+  if (options.profile_given || (!all_without_choice && !options.all)) return {options.profile};
+  return cluster::profiles_in(options.profile.ipython_dir);
+}
+
+}  // namespace
+
+int run_stop(const ClusterOptions& options) {
+  std::vector<cluster::FoundCluster> wanted;
+  if (options.all) {
+    wanted = cluster::clusters_of(options.profile);
+    if (wanted.empty()) fmt::print("No cluster to stop on profile '{}'\n", options.profile.label());
+  } else {
+    auto ids = options.cluster_ids;
+    if (ids.empty()) ids.push_back(options.cluster_id);
+    for (const std::string& id : ids) {
+      const auto path = cluster::cluster_file_path(options.profile, id);
+      if (auto found = cluster::look_at(path)) {
+        wanted.push_back(std::move(*found));
+        continue;
+      }
+      fail(fmt::format("no cluster to stop: {} is not there; 'ipcluster list' shows what runs", path.string()));
+      return kExitNothingToStop;
+    }
+  }
+  int code = 0;
+  for (const cluster::FoundCluster& found : wanted) {
+    const std::string name = fmt::format("cluster {} of profile '{}'", quoted(found.record.cluster_id),
+                                         options.profile.label());
+    if (!found.running()) {
+      cluster::remove_cluster_files(found, options.profile);
+      fail(fmt::format("{} is not running any more; its files are removed", name));
+      if (!options.all) code = kExitNothingToStop;
+      continue;
+    }
+    if (auto stopped = cluster::stop_cluster(found, options.profile, kGrace); !stopped) {
+      fail(stopped.error().message);
+      code = kExitFailed;
+      continue;
+    }
+    fmt::print("IPython cluster: stopped {}\n", name);
+  }
+  return code;
+}
+
+int run_list(const ClusterOptions& options) {
+  auto list = nlohmann::json::array();
+  if (!options.json) {
+    fmt::print("{:<16} {:<32} {:<7} {:<7} {}\n", "PROFILE", "CLUSTER ID", "RUNNING", "ENGINES", "LAUNCHER");
+  }
+  for (const cluster::Profile& profile : profiles_of(options, true)) {
+    for (const cluster::FoundCluster& found : cluster::clusters_of(profile)) {
+      const auto& record = found.record;
+      if (options.json) {
+        list.push_back(nlohmann::json::parse(cluster::render(record)));
+        continue;
+      }
+      fmt::print("{:<16} {:<32} {:<7} {:<7} {}\n", profile.label(), quoted(record.cluster_id),
+                 found.controller_alive ? "True" : "False", found.engines_alive,
+                 record.engine_class.empty() ? "local" : record.engine_class);
+    }
+  }
+  if (options.json) fmt::print("{}\n", list.dump(2));
+  return 0;
+}
+
+int run_clean(const ClusterOptions& options) {
+  namespace fs = std::filesystem;
+  int code = 0;
+  for (const cluster::Profile& profile : profiles_of(options, false)) {
+    const auto clusters = cluster::clusters_of(profile);
+    const auto running = std::find_if(clusters.begin(), clusters.end(), [](const auto& one) { return one.running(); });
+    if (running != clusters.end() && !options.force) {
+      fail(fmt::format("cluster {} of profile '{}' is running: stop it first, or say --force",
+                       quoted(running->record.cluster_id), profile.label()));
+      code = kExitFailed;
+      continue;
+    }
+    int removed = 0;
+    std::error_code ignored;
+    const auto remove = [&](const fs::path& path) { removed += fs::remove(path, ignored) ? 1 : 0; };
+    for (const auto& entry : fs::directory_iterator(profile.security_dir(), ignored)) {
+      const std::string name = entry.path().filename().string();
+      const bool ours = name.rfind("cluster-", 0) == 0 || name.rfind("ipcontroller-", 0) == 0;
+      if (ours && entry.path().extension() == ".json") remove(entry.path());
+    }
+    for (const auto& entry : fs::directory_iterator(profile.log_dir(), ignored)) {
+      if (entry.is_regular_file(ignored)) remove(entry.path());
+    }
+    if (options.log_level <= Level::info) fmt::print("profile '{}': {} files removed\n", profile.label(), removed);
+  }
+  return code;
+}
+
+}  // namespace camshaft::apps

@@ -1,0 +1,126 @@
+#include "apps/ipcluster_options.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace camshaft::apps {
+namespace {
+
+constexpr int kAny = std::numeric_limits<int>::max();
+const std::vector<std::string> kCommands = {"start", "engines", "stop", "list", "clean"};
+constexpr std::string_view kUsage =
+    "ipcluster: starts and stops a controller and engines.\n\n"
+    "    ipcluster start -n 4          a controller and 4 engines, until Ctrl-C (also: ipcluster -n 4)\n"
+    "    ipcluster start --daemonize   the same in the background\n"
+    "    ipcluster engines -n 2        2 more engines for the controller that runs\n"
+    "    ipcluster stop [ID ...]       stops a cluster that was started elsewhere; --all stops all of a profile\n"
+    "    ipcluster list [-o json]      what runs\n"
+    "    ipcluster clean [--force]     removes logs and the files of clusters that are gone\n\n"
+    "What follows -- goes to ipcontroller as it is.";
+
+/// "local", "Local", "LocalEngineSetLauncher", "ipyparallel.cluster.launcher.LocalControllerLauncher".
+bool is_local(std::string_view launcher) {
+  std::string name(launcher.substr(launcher.find_last_of(".:") + 1));
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  return name == "local" || name == "localenginesetlauncher" || name == "localcontrollerlauncher";
+}
+
+OptionTable::Names cluster_trait(OptionTable::Names names, const std::string& trait) {
+  for (const char* one : {"Cluster", "IPClusterStart", "IPClusterEngines"}) names.push_back(one + ("." + trait));
+  return names;
+}
+
+/// An option whose value is a command line.
+void add_words(OptionTable& table, OptionTable::Names names, std::vector<std::string>& target, bool append,
+               std::string help) {
+  const auto assign = [&target, append](std::string_view value) {
+    const auto words = cluster::split_words(value);
+    if (!words || words->empty()) return false;
+    if (!append) target.clear();
+    target.insert(target.end(), words->begin(), words->end());
+    return true;
+  };
+  table.add({std::move(names), std::move(help), "a command line, or a list such as [\"a\", \"b\"]", assign, false, ""});
+}
+
+void add_launcher(OptionTable& table, OptionTable::Names names, std::string what) {
+  table.add({std::move(names), fmt::format("how {} are started", what), "local (the only launcher so far)", is_local,
+             false, "local"});
+}
+
+}  // namespace
+
+Result<ClusterOptions> parse_cluster_options(std::span<const char* const> arguments, const cluster::Environment& env) {
+  ClusterOptions options;
+  cluster::ProfileChoice choice;
+  std::string format = "text", cluster_file;
+  double delay = 0;
+  int signal = 2;
+  OptionTable table("ipcluster", std::string(kUsage));
+  table.integer(cluster_trait({"n"}, "n"), options.n, 1, kAny, "how many engines; as many as cores when not given");
+  table.boolean({"daemonize", "IPClusterEngines.daemonize", "IPClusterStart.daemonize"}, options.daemonize,
+                "go to the background once everything is up");
+  table.text(cluster_trait({"ip"}, "controller_ip"), options.controller_ip, "address the controller listens on",
+             "an address");
+  table.text(cluster_trait({"location"}, "controller_location"), options.controller_location,
+             "address by which others reach the controller", "a host name or address");
+  add_launcher(table, cluster_trait({"engines"}, "engine_launcher_class"), "engines");
+  add_launcher(table, cluster_trait({"controller"}, "controller_launcher_class"), "controllers");
+  add_words(table, {"controller-cmd", "LocalControllerLauncher.controller_cmd", "ControllerLauncher.controller_cmd"},
+            options.controller_cmd, false, "the controller program, for instance another ipcontroller");
+  add_words(table, {"engine-cmd", "LocalEngineSetLauncher.engine_cmd", "LocalEngineLauncher.engine_cmd",
+                    "EngineLauncher.engine_cmd"},
+            options.engine_cmd, false, "the engine program, for instance 'python3 -m camshaft.engine'");
+  add_words(table, {"engine-args", "LocalEngineSetLauncher.engine_args", "EngineLauncher.engine_args"},
+            options.engine_args, true, "further arguments of engines");
+  add_words(table, cluster_trait({"controller-args"}, "controller_args"), options.controller_args, true,
+            "further arguments of the controller");
+  table.integer(cluster_trait({}, "engine_timeout"), options.engine_timeout_s, 1, 86400,
+                "seconds in which all engines must be up");
+  table.integer({"IPClusterEngines.early_shutdown", "IPClusterStart.early_shutdown"}, options.early_shutdown_s, 0, kAny,
+                "seconds in which the end of all engines counts as a failed start");
+  table.real(cluster_trait({"delay"}, "delay"), delay, 0,
+             "has no effect: engines start as soon as the controller is ready");
+  table.boolean({"all"}, options.all, "stop, clean: all clusters or profiles");
+  table.boolean({"force"}, options.force, "clean: also clusters that run");
+  table.choice({"o", "IPClusterList.output_format"}, format, {"text", "json"}, "list: form of the output");
+  table.integer({"signal", "IPClusterStop.signal"}, signal, 1, 64, "has no effect: stopping is always clean");
+  add_common(table, "IPCluster", choice, options);
+
+  auto parsed = table.parse(arguments);
+  if (!parsed) return parsed.error();
+  options.text = parsed->text;
+  if (!options.text.empty()) return options;
+  auto& words = parsed->positional;
+  if (words.empty() && arguments.empty()) {
+    options.text = "";
+    return Error{Errc::bad_value, "say what to do: start, engines, stop, list or clean (ipcluster --help)"};
+  }
+  options.command = words.empty() ? "start" : words.front();
+  if (!words.empty()) words.erase(words.begin());
+  if (std::find(kCommands.begin(), kCommands.end(), options.command) == kCommands.end()) {
+    const auto nearest = std::min_element(kCommands.begin(), kCommands.end(), [&](const auto& a, const auto& b) {
+      return edit_distance(options.command, a) < edit_distance(options.command, b);
+    });
+    return Error{Errc::bad_value, fmt::format("unknown command '{}'; did you mean 'ipcluster {}'? (of start, engines, "
+                                              "stop, list, clean)", options.command, *nearest)};
+  }
+  if (options.command == "stop") {
+    options.cluster_ids = words;
+  } else if (!words.empty()) {
+    return Error{Errc::bad_value, fmt::format("'{}' is not an option of ipcluster {}: options start with --",
+                                              words.front(), options.command)};
+  }
+  for (const std::string& id : options.cluster_ids) {
+    if (auto fine = cluster::check_cluster_id(id); !fine) return fine.error();
+  }
+  options.controller_args.insert(options.controller_args.end(), parsed->after_dashes.begin(),
+                                 parsed->after_dashes.end());
+  options.json = format == "json";
+  if (auto done = finish_common(choice, env, options); !done) return done.error();
+  return options;
+}
+
+}  // namespace camshaft::apps

@@ -1,0 +1,32 @@
+// apps/ipcluster_options.hpp: everything that can be said to ipcluster.
+// Thread: pure. Owns: nothing. Errors: one line that names the option or command.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "apps/controller_options.hpp"
+#include "cluster/commands.hpp"
+
+namespace camshaft::apps {
+
+struct ClusterOptions : CommonOptions {
+  std::string command;  // start, engines, stop, list, clean
+  int n = 0;            // 0 = as many engines as cores
+  std::string controller_ip, controller_location;
+  std::vector<std::string> controller_args;  // also what follows --
+  std::vector<std::string> controller_cmd;   // empty = ipcontroller beside this program, or in PATH
+  std::vector<std::string> engine_cmd;       // empty = ipengine likewise
+  std::vector<std::string> engine_args;
+  int engine_timeout_s = 60;
+  int early_shutdown_s = 30;
+  bool daemonize = false;
+  bool all = false;
+  bool force = false;
+  bool json = false;
+  std::vector<std::string> cluster_ids;  // stop ID ...
+};
+
+/// `arguments` without the program's name. No command but options, such as -n 4, means start.
+Result<ClusterOptions> parse_cluster_options(std::span<const char* const> arguments, const cluster::Environment& env);
+
+}  // namespace camshaft::apps

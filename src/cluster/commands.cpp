@@ -1,0 +1,101 @@
+#include "cluster/commands.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace camshaft::cluster {
+namespace fs = std::filesystem;
+namespace {
+
+/// "a-b-c" without the empty parts: a cluster without an id leaves no trace in names.
+std::string dashed_name(std::initializer_list<std::string_view> parts) {
+  std::string out;
+  for (const std::string_view part : parts) {
+    if (part.empty()) continue;
+    if (!out.empty()) out += '-';
+    out += part;
+  }
+  return out;
+}
+
+Command base(const LocalPlan& plan, std::vector<std::string> argv, const std::vector<std::string>& more) {
+  argv.insert(argv.end(), more.begin(), more.end());
+  Command command{std::move(argv), plan.environment, {}, plan.work_dir};
+  command.environment.emplace_back("IPP_CLUSTER_ID", plan.cluster_id);
+  command.environment.emplace_back("IPP_PROFILE_DIR", plan.profile.dir.string());
+  return command;
+}
+
+}  // namespace
+
+Command controller_command(const LocalPlan& plan) {
+  Command command = base(plan, plan.controller_cmd, {});
+  if (!plan.controller_ip.empty()) command.argv.push_back("--ip=" + plan.controller_ip);
+  if (!plan.controller_location.empty()) command.argv.push_back("--location=" + plan.controller_location);
+  command.argv.insert(command.argv.end(), plan.controller_args.begin(), plan.controller_args.end());
+  command.log_file = plan.profile.log_dir() /
+                     (dashed_name({"ipcontroller", plan.cluster_id, std::to_string(plan.launcher_pid)}) + ".log");
+  return command;
+}
+
+Command engine_command(const LocalPlan& plan, std::string_view set_id, int index, std::string_view connection) {
+  Command command = base(plan, plan.engine_cmd, plan.engine_args);
+  if (!connection.empty()) command.environment.emplace_back("IPP_CONNECTION_INFO", connection);
+  command.log_file =
+      plan.profile.log_dir() / (dashed_name({"ipengine", plan.cluster_id, set_id, std::to_string(index)}) + ".log");
+  return command;
+}
+
+fs::path client_connection_path(const Profile& profile, std::string_view cluster_id) {
+  return profile.security_dir() / (dashed_name({"ipcontroller", cluster_id, "client"}) + ".json");
+}
+
+fs::path engine_connection_path(const Profile& profile, std::string_view cluster_id) {
+  return profile.security_dir() / (dashed_name({"ipcontroller", cluster_id, "engine"}) + ".json");
+}
+
+fs::path cluster_file_path(const Profile& profile, std::string_view cluster_id) {
+  return profile.security_dir() / fmt::format("cluster-{}.json", cluster_id);
+}
+
+fs::path lock_path(const Profile& profile, std::string_view cluster_id) {
+  return profile.pid_dir() / fmt::format("cluster-{}.lock", cluster_id);
+}
+
+Result<std::vector<std::string>> split_words(std::string_view text) {
+  std::vector<std::string> words;
+  if (!text.empty() && text.front() == '[') {
+    const auto list = nlohmann::json::parse(text, nullptr, false);
+    bool fine = list.is_array();
+    for (std::size_t i = 0; fine && i < list.size(); ++i) {
+      fine = list[i].is_string();
+      if (fine) words.push_back(list[i].get<std::string>());
+    }
+    if (fine) return words;
+    return Error{Errc::bad_value, fmt::format("{} is not a list of texts such as [\"a\", \"b\"]", text)};
+  }
+  std::string word;
+  bool in_word = false;
+  char quote = 0;
+  for (const char c : text) {
+    if (quote != 0) {
+      if (c == quote) quote = 0;
+      else word += c;
+    } else if (c == '\'' || c == '"') {
+      quote = c;
+      in_word = true;
+    } else if (c == ' ' || c == '\t') {
+      if (in_word) words.push_back(std::exchange(word, {}));
+      in_word = false;
+    } else {
+      word += c;
+      in_word = true;
+    }
+  }
+  if (quote != 0) return Error{Errc::bad_value, fmt::format("{} has an opening quote without its end", text)};
+  if (in_word) words.push_back(word);
+  return words;
+}
+
+}  // namespace camshaft::cluster

@@ -1,0 +1,16 @@
+// cluster/process/stopping.hpp: stops a cluster that another process started, by what its cluster file says.
+// Thread: any; waits. Owns: nothing. Errors: Errc::timed_out when something survives even SIGKILL.
+#pragma once
+#include "cluster/process/files.hpp"
+#include "core/result.hpp"
+#include "core/time.hpp"
+
+namespace camshaft::cluster {
+
+/// Asks the ipcluster that watches it, else ends engines and controller itself: SIGTERM, `grace`, SIGKILL. No process
+/// that merely has the same number is touched. Removes the files of what is gone.
+Result<Done> stop_cluster(const FoundCluster& found, const Profile& profile, Duration grace);
+/// Removes the cluster file and the connection files of a cluster that is gone.
+void remove_cluster_files(const FoundCluster& found, const Profile& profile);
+
+}  // namespace camshaft::cluster

@@ -1,0 +1,299 @@
+#include "service/controller.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "hub/store/memory.hpp"
+#include "hub/store/none.hpp"
+#include "service/broadcast_service.hpp"
+#include "service/hub_service.hpp"
+#include "service/ports.hpp"
+#include "service/relay_service.hpp"
+#include "service/task_service.hpp"
+
+namespace camshaft::service {
+
+namespace {
+
+template <class T>
+T value_or_throw(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().message);
+  return std::move(result).value();
+}
+
+// The files of an earlier run, when they can be used again.
+struct EarlierRun {
+  wire::ClientConnection client;
+  wire::EngineConnection engine;
+};
+
+std::optional<EarlierRun> load_earlier(const ControllerConfig& config, Log& log) {
+  const auto client_text = wire::read_file(config.client_file);
+  const auto engine_text = wire::read_file(config.engine_file);
+  if (!client_text || !engine_text) return std::nullopt;
+  const auto client = wire::parse_client_connection(*client_text);
+  const auto engine = wire::parse_engine_connection(*engine_text);
+  if (!client || !engine || client->key != engine->key || client->registration != engine->registration ||
+      client->signature_scheme != engine->signature_scheme || engine->broadcast.empty()) {
+    log.warning("the connection files of the earlier run do not fit together: a new pair is written");
+    return std::nullopt;
+  }
+  return EarlierRun{*client, *engine};
+}
+
+std::string ip_of(const std::string& interface) { return interface.substr(interface.find("://") + 3); }
+
+std::unique_ptr<hub::Store> make_store(const ControllerConfig& config) {
+  if (!config.keep_records) return std::make_unique<hub::NoneStore>();
+  return std::make_unique<hub::MemoryStore>(
+      hub::MemoryStore::Limits{config.record_limit, static_cast<std::size_t>(config.size_limit), config.cull_fraction});
+}
+
+sched::Scheme scheme_of(const std::string& name) {
+  if (const auto scheme = sched::scheme_named(name)) return *scheme;
+  throw std::runtime_error(fmt::format("unknown task scheme '{}'", name));
+}
+
+// Collects what one thread saw during a round of its loop and hands it to the hub's thread in one piece.
+class TrafficBatch {
+ public:
+  TrafficBatch(net::Loop& hub_loop, std::function<void(std::vector<Traffic>)> deliver)
+      : hub_loop_(hub_loop), deliver_(std::move(deliver)) {}
+  void add(Traffic seen) { batch_.push_back(std::move(seen)); }
+  void flush() {
+    if (batch_.empty()) return;
+    hub_loop_.post([deliver = deliver_, batch = std::move(batch_)]() mutable { deliver(std::move(batch)); });
+    batch_ = {};
+  }
+
+ private:
+  net::Loop& hub_loop_;
+  std::function<void(std::vector<Traffic>)> deliver_;
+  std::vector<Traffic> batch_;
+};
+
+}  // namespace
+
+struct Controller::Parts {
+  Parts(ControllerConfig given, const Clock& clock_, Log& log_);
+
+  Origin origin(int number) const {
+    return Origin(signer.clone(), SessionId(config.session), config.username, getpid() * 10 + number, clock);
+  }
+  void plan_addresses();
+  void write_files();
+  void remove_files();
+  void deliver(std::vector<Traffic> traffic) { hub->record(std::move(traffic)); }
+  HubListeners listeners();
+  RelayTap relay_tap();
+  TaskTap task_tap();
+
+  ControllerConfig config;
+  const Clock& clock;
+  Log& log;
+  std::optional<EarlierRun> earlier;
+  wire::Signer signer;
+  wire::ClientConnection client;
+  wire::EngineConnection engine;
+  std::unique_ptr<hub::Store> store;
+  net::Context context;
+  net::Loop hub_loop{clock}, relay_loop{clock}, task_loop{clock};
+  TrafficBatch relay_seen{hub_loop, [this](std::vector<Traffic> traffic) { deliver(std::move(traffic)); }};
+  TrafficBatch tasks_seen{hub_loop, [this](std::vector<Traffic> traffic) { deliver(std::move(traffic)); }};
+  std::unique_ptr<HubService> hub;
+  std::unique_ptr<RelayService> relay;
+  std::unique_ptr<BroadcastService> broadcast;
+  std::unique_ptr<TaskService> tasks;
+};
+
+Controller::Parts::Parts(ControllerConfig given, const Clock& clock_, Log& log_)
+    : config(std::move(given)), clock(clock_), log(log_), signer(wire::Signer::off()) {
+  if (config.reuse) earlier = load_earlier(config, log);
+  if (earlier) {
+    client = earlier->client;
+    engine = earlier->engine;
+    config.engine_ip = ip_of(engine.interface);
+    config.client_ip = ip_of(client.interface);
+    config.key = engine.key;
+    config.signature_scheme = engine.signature_scheme;
+  } else {
+    client.interface = "tcp://" + config.client_ip;
+    engine.interface = "tcp://" + config.engine_ip;
+    client.ssh = config.client_ssh;
+    engine.ssh = config.engine_ssh;
+    engine.broadcast.assign(std::size_t{1} << config.broadcast_depth, 0);
+    client.registration = engine.registration = config.registration_port;
+  }
+  client.key = engine.key = config.key;
+  client.signature_scheme = engine.signature_scheme = config.signature_scheme;
+  client.location = engine.location = config.location;
+  signer = value_or_throw(wire::Signer::make(config.signature_scheme, config.key));
+  store = make_store(config);
+
+  // The original's `pure` is a scheduler without decisions; ours makes them at no noticeable cost.
+  if (config.task_scheme == "pure") {
+    log.info("scheme 'pure' is served by 'leastload' without a limit per engine");
+    config.task_scheme = "leastload";
+    config.hwm = 0;
+  }
+  client.task_scheme = config.task_scheme;
+  plan_addresses();
+}
+
+// Binds every socket, in the order in which fixed pools are used up (protocol 1.3), and notes the ports.
+void Controller::Parts::plan_addresses() {
+  PortPlan plan(config);
+  HubAddresses hub_at;
+  hub_at.queries = {plan.client(client.registration)};
+  if (config.engine_ip != config.client_ip && config.client_ip != "*" && config.client_ip != "0.0.0.0" &&
+      client.registration != 0)
+    hub_at.queries.push_back(plan.engine(client.registration));
+  const ChannelAddresses control{"", plan.engine(engine.control)};
+  const ChannelAddresses mux{"", plan.engine(engine.mux)};
+  const std::string task_engines = plan.engine(engine.task);
+  const std::string iopub_engines = plan.engine(engine.iopub);
+  hub_at.hb_ping = plan.engine(engine.hb_ping);
+  hub_at.hb_pong = plan.engine(engine.hb_pong);
+  std::vector<std::string> leaves;
+  for (const int port : engine.broadcast) leaves.push_back(plan.engine(port));
+  const std::string control_clients = plan.client(client.control);
+  const std::string mux_clients = plan.client(client.mux);
+  const std::string task_clients = plan.client(client.task);
+  const std::string iopub_clients = plan.client(client.iopub);
+  hub_at.notification = plan.client(client.notification);
+  const std::string broadcast_clients = plan.client(client.broadcast);
+
+  hub::Hub::Options hub_options;
+  hub_options.heart.period = config.heart_period;
+  hub_options.heart.max_misses = config.max_misses;
+  hub_options.heart.expect_for = config.registration_timeout;
+  hub_options.registration_timeout = config.registration_timeout;
+  hub = std::make_unique<HubService>(context, hub_loop, hub_at, std::move(hub_options), *store,
+                                     config.engine_state_file, origin(0), listeners(), log);
+  relay = std::make_unique<RelayService>(context, relay_loop, ChannelAddresses{mux_clients, mux.engine},
+                                         ChannelAddresses{control_clients, control.engine},
+                                         ChannelAddresses{iopub_clients, iopub_engines}, origin(1), relay_tap(), log);
+  broadcast =
+      std::make_unique<BroadcastService>(context, relay_loop, broadcast_clients, leaves, origin(2), log);
+  sched::Options task_options;
+  task_options.hwm = static_cast<std::uint32_t>(config.hwm);
+  task_options.scheme = scheme_of(config.task_scheme);
+  tasks = std::make_unique<TaskService>(context, task_loop, task_clients, task_engines, task_options, config.seed,
+                                        origin(3), task_tap(), log);
+
+  client.registration = engine.registration = hub->registration_port();
+  client.notification = hub->notification_port();
+  engine.hb_ping = hub->hb_ping_port();
+  engine.hb_pong = hub->hb_pong_port();
+  client.mux = relay->mux().client_port();
+  engine.mux = relay->mux().engine_port();
+  client.control = relay->control().client_port();
+  engine.control = relay->control().engine_port();
+  client.iopub = relay->iopub_client_port();
+  engine.iopub = relay->iopub_engine_port();
+  client.broadcast = broadcast->client_port();
+  engine.broadcast = broadcast->engine_ports();
+  client.task = tasks->client_port();
+  engine.task = tasks->engine_port();
+}
+
+HubListeners Controller::Parts::listeners() {
+  return {[this](const EngineId& engine_id, EngineNumber number) {
+            relay_loop.post([this, engine_id] {
+              relay->engine_joined(engine_id);
+              broadcast->engine_joined(engine_id);
+            });
+            task_loop.post([this, engine_id, number] { tasks->engine_joined(engine_id, number); });
+          },
+          [this](const EngineId& engine_id) {
+            relay_loop.post([this, engine_id] {
+              relay->engine_left(engine_id);
+              broadcast->engine_left(engine_id);
+            });
+            task_loop.post([this, engine_id] { tasks->engine_left(engine_id); });
+          },
+          [this] { hub_loop.stop(); }};
+}
+
+RelayTap Controller::Parts::relay_tap() {
+  return {[this](Frames frames) { relay_seen.add(MuxIn{std::move(frames)}); },
+          [this](Frames frames) { relay_seen.add(MuxOut{std::move(frames)}); },
+          [this](Frames frames) { relay_seen.add(Output{std::move(frames)}); }, [this] { relay_seen.flush(); }};
+}
+
+TaskTap Controller::Parts::task_tap() {
+  return {[this](const wire::Message& message) { tasks_seen.add(TaskIn{message}); },
+          [this](const MsgId& id, const EngineId& engine_id) { tasks_seen.add(TaskMoved{id, engine_id}); },
+          [this](const wire::Message& message, const MsgId& id, const EngineId&) {
+            tasks_seen.add(TaskOut{id, message});
+          },
+          [this](const Frames& reply, const MsgId& id) {
+            if (auto message = wire::decode(reply, wire::Signer::off())) tasks_seen.add(TaskOut{id, std::move(*message)});
+          },
+          [this] { tasks_seen.flush(); }};
+}
+
+void Controller::Parts::write_files() {
+  if (earlier) return;
+  value_or_throw(wire::write_private_file(config.engine_file, render(engine)));
+  value_or_throw(wire::write_private_file(config.client_file, render(client)));
+}
+
+// Only files that still speak of this controller: another may have been started in the same place meanwhile.
+void Controller::Parts::remove_files() {
+  if (config.reuse) return;
+  const auto remove = [](const std::filesystem::path& path, const std::string& mine) {
+    const auto text = wire::read_file(path);
+    std::error_code ignored;
+    if (text && *text == mine) std::filesystem::remove(path, ignored);
+  };
+  remove(config.client_file, render(client));
+  remove(config.engine_file, render(engine));
+}
+
+Controller::Controller(ControllerConfig config, const Clock& clock, Log& log)
+    : parts_(std::make_unique<Parts>(std::move(config), clock, log)) {
+  if (parts_->config.restore) parts_->hub->restore();
+  parts_->write_files();
+}
+
+Controller::~Controller() = default;
+
+const wire::ClientConnection& Controller::client_connection() const { return parts_->client; }
+const wire::EngineConnection& Controller::engine_connection() const { return parts_->engine; }
+
+void Controller::stop_when_readable(int descriptor, std::function<void()> note) {
+  net::Loop& loop = parts_->hub_loop;
+  loop.on_readable(descriptor, [&loop, descriptor, note = std::move(note)] {
+    note();
+    loop.forget(descriptor);
+    loop.stop();
+  });
+}
+
+void Controller::stop() { parts_->hub_loop.stop(); }
+
+void Controller::run() {
+  Parts& p = *parts_;
+  p.log.info("listening on {} for clients and {} for engines", p.client.interface, p.engine.interface);
+  p.log.info("connection files: {} and {}", p.config.client_file.string(), p.config.engine_file.string());
+  std::thread relays([&p] { p.relay_loop.run(); });
+  std::thread scheduling([&p] { p.task_loop.run(); });
+  p.hub_loop.run();
+
+  p.hub->announce_shutdown();
+  p.task_loop.post([&p] { p.tasks->drain(); });
+  p.task_loop.post([&p] { p.task_loop.stop(); });
+  p.relay_loop.stop();
+  scheduling.join();
+  relays.join();
+  p.remove_files();
+  p.log.info("stopped");
+}
+
+}  // namespace camshaft::service

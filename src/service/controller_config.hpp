@@ -1,0 +1,51 @@
+// service/controller_config.hpp: everything a controller is told, as one value.
+// Thread: plain values. Errors: none.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/time.hpp"
+
+namespace camshaft::service {
+
+struct ControllerConfig {
+  // Where it listens.
+  std::string engine_ip = "127.0.0.1";
+  std::string client_ip = "127.0.0.1";
+  int registration_port = 0;                            // 0 = a free one
+  std::vector<int> engine_ports, client_ports, common_ports;  // pools in order of use; empty = free ports
+  int broadcast_depth = 1;
+
+  // What the connection files say and where they are.
+  std::filesystem::path client_file;
+  std::filesystem::path engine_file;
+  std::filesystem::path engine_state_file;
+  std::string location;
+  std::string client_ssh, engine_ssh;
+  bool reuse = false;    // take ports and key from the files and leave them behind
+  bool restore = false;  // and the engines from the state file
+
+  // Who it is.
+  std::string signature_scheme = "hmac-sha256";
+  std::string key;
+  std::string session;
+  std::string username;
+
+  // How it decides.
+  std::string task_scheme = "leastload";
+  int hwm = 1;
+  std::uint64_t seed = 0;
+  Duration heart_period = std::chrono::milliseconds(3000);
+  int max_misses = 10;
+  Duration registration_timeout = std::chrono::seconds(30);
+
+  // What it remembers.
+  bool keep_records = true;
+  std::size_t record_limit = 1024;
+  std::uint64_t size_limit = 1ULL << 30;
+  double cull_fraction = 0.1;
+};
+
+}  // namespace camshaft::service

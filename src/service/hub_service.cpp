@@ -1,0 +1,236 @@
+#include "service/hub_service.hpp"
+
+#include <utility>
+
+#include "wire/connection_file.hpp"
+#include "wire/date.hpp"
+
+namespace camshaft::service {
+
+namespace {
+
+using namespace std::chrono_literals;
+constexpr Duration kShutdownGrace = 100ms;  // for the answer and the notification to leave
+
+hub::Status status_of(const std::string& text) {
+  return text == "ok" ? hub::Status::ok : text == "aborted" ? hub::Status::aborted : hub::Status::error;
+}
+
+hub::Request request_of(wire::Message&& message, WallTime now) {
+  hub::Request request;
+  request.id = std::move(message.header.msg_id);
+  request.msg_type = std::move(message.header.msg_type);
+  request.client = std::move(message.header.session);
+  request.submitted = wire::parse_date(message.header.date).value_or(now);
+  request.header = std::move(message.parts.header);
+  request.metadata = std::move(message.parts.metadata);
+  request.content = std::move(message.parts.content);
+  request.buffers = std::move(message.parts.buffers);
+  return request;
+}
+
+hub::Reply reply_of(MsgId id, wire::Message&& message) {
+  hub::Reply reply;
+  reply.id = std::move(id);
+  if (const auto status = wire::parse_reply_status(message.parts.metadata.view())) {
+    reply.status = status_of(status->status);
+    reply.started = wire::parse_date(status->started);
+    reply.engine = EngineId(status->engine);
+  }
+  reply.completed = wire::parse_date(message.header.date);
+  reply.header = std::move(message.parts.header);
+  reply.metadata = std::move(message.parts.metadata);
+  reply.content = std::move(message.parts.content);
+  reply.buffers = std::move(message.parts.buffers);
+  return reply;
+}
+
+}  // namespace
+
+HubService::HubService(net::Context& context, net::Loop& loop, const HubAddresses& addresses,
+                       hub::Hub::Options options, hub::Store& store, std::filesystem::path engine_state_file,
+                       Origin origin, HubListeners listeners, Log& log)
+    : loop_(loop),
+      origin_(std::move(origin)),
+      listeners_(std::move(listeners)),
+      log_(log),
+      engine_state_file_(std::move(engine_state_file)),
+      hub_(std::move(options), store, loop.clock().now()),
+      queries_(context, {.type = net::SocketType::router, .bind = addresses.queries, .linger = 500ms, .handover = true}),
+      notification_(context, {.type = net::SocketType::pub, .bind = {addresses.notification}, .linger = 500ms}),
+      ping_(context, {.type = net::SocketType::pub, .bind = {addresses.hb_ping}}),
+      pong_(context, {.type = net::SocketType::router, .bind = {addresses.hb_pong}, .handover = true, .monitor = true}) {
+  loop.on_message(queries_, [this](net::Received&& received) { handle_query(std::move(received.frames)); });
+  loop.on_event(pong_, [this](const net::SocketEvent& event) { handle_connection(event); });
+  loop.on_message(pong_, [this](net::Received&& received) { handle_pong(std::move(received)); });
+  schedule_tick();
+}
+
+void HubService::restore() {
+  const auto text = wire::read_file(engine_state_file_);
+  if (!text) return log_.warning("nothing to restore: {}", text.error().message);
+  const auto state = hub::parse_engine_state(*text);
+  if (!state) return log_.warning("cannot restore {}: {}", engine_state_file_.string(), state.error().message);
+  perform(hub_.restore(*state, loop_.clock().now()));
+  schedule_tick();
+}
+
+// ---- queries and registrations -----------------------------------------------------------------------------------
+
+// Whoever lacks the key, or repeats somebody else's message, learns nothing: no answer (protocol 2.5).
+void HubService::handle_query(Frames frames) {
+  auto request = wire::decode(std::move(frames), origin_.signer());
+  if (!request || request->parts.identities.empty() || !replays_.is_fresh(request->parts.signature.view())) {
+    if (dropped_.noteworthy())
+      log_.warning("hub: dropped a query: {} ({} dropped so far)",
+                   request ? "it was seen before, or has no sender" : request.error().message, dropped_.count());
+    return;
+  }
+  asking_ = request->parts.identities[0];
+  const nlohmann::json content = hub::parse_untrusted(request->parts.content.view());
+  const std::string& type = request->header.msg_type;
+  if (const auto event = hub::read_engine_request(type, ClientId(asking_.str()), content)) return feed(*event);
+  hub::Answer answer = hub_.answer(type, content);
+  queries_.send(origin_.message({asking_}, answer.msg_type, request->parts.header, std::move(answer.content), "{}",
+                                std::move(answer.buffers)));
+  if (!answer.shut_down) return;
+  log_.info("stopping: a client asked for it");
+  announce_shutdown(request->parts.header);
+  loop_.at(loop_.clock().now() + kShutdownGrace, listeners_.shut_down);
+}
+
+void HubService::announce_shutdown(Blob parent) { publish("shutdown_notification", R"({"status":"ok"})", std::move(parent)); }
+
+void HubService::publish(std::string_view type, std::string content, Blob parent) {
+  notification_.send(origin_.message({}, type, std::move(parent), std::move(content)));
+}
+
+// ---- hearts --------------------------------------------------------------------------------------------------------
+
+void HubService::handle_pong(net::Received received) {
+  if (received.frames.size() != 2) return;
+  EngineId engine(received.frames[0].str());
+  if (received.descriptor >= 0) heart_of_descriptor_.insert_or_assign(received.descriptor, engine);
+  feed(hub::Pong{std::move(engine), received.frames[1].str()});
+}
+
+void HubService::handle_connection(const net::SocketEvent& event) {
+  if (event.kind != net::SocketEvent::Kind::disconnected) return;
+  auto heart = heart_of_descriptor_.extract(event.descriptor);
+  if (!heart.empty()) feed(hub::ConnectionLost{std::move(heart.mapped())});
+}
+
+// ---- the hub's decisions -------------------------------------------------------------------------------------------
+
+void HubService::feed(const hub::Event& event) {
+  perform(hub_.handle(event, loop_.clock().now(), loop_.clock().wall()));
+  schedule_tick();
+}
+
+void HubService::perform(std::vector<hub::Action> actions) {
+  for (const hub::Action& action : actions)
+    std::visit([this](const auto& a) { perform(a); }, action);
+}
+
+void HubService::perform(const hub::RegistrationReply& action) {
+  queries_.send(origin_.message({asking_}, "registration_reply", Blob::of_static("{}"), action.content));
+}
+
+// Schedulers first: a client may use the engine as soon as it hears of it.
+void HubService::perform(const hub::EngineRegistered& action) {
+  listeners_.engine_joined(action.uuid, action.number);
+  publish("registration_notification", hub::notification_content(action.number, action.uuid));
+  log_.info("engine {} {} ({})", to_int(action.number), action.returned ? "is back" : "registered", action.uuid.value);
+}
+
+void HubService::perform(const hub::EngineGone& action) {
+  listeners_.engine_left(action.uuid);
+  publish("unregistration_notification", hub::notification_content(action.number, action.uuid));
+  log_.info("engine {} is gone: {} ({})", to_int(action.number), hub::to_text(action.reason), action.uuid.value);
+}
+
+void HubService::perform(const hub::Ping& action) { ping_.send({Blob::of(action.text)}); }
+
+void HubService::perform(const hub::SaveEngines&) {
+  if (const auto saved = wire::write_private_file(engine_state_file_, hub_.engine_state()); !saved)
+    log_.warning("engine state is not saved: {}", saved.error().message);
+}
+
+void HubService::perform(const hub::RegistrationIgnored& action) {
+  log_.warning("a registration request was ignored: {}", action.why);
+}
+
+void HubService::perform(const hub::RegistrationDropped& action) {
+  log_.warning("the registration of engine {} is over: {}", action.uuid.value,
+               action.stalled ? "its heart never began to beat" : "it was withdrawn");
+}
+
+void HubService::schedule_tick() {
+  const TimePoint deadline = hub_.next_deadline();
+  if (deadline == tick_at_) return;
+  loop_.cancel(tick_);
+  tick_at_ = deadline;
+  tick_ = loop_.at(deadline, [this] {
+    tick_at_ = {};
+    feed(hub::Tick{});
+  });
+}
+
+// ---- records -------------------------------------------------------------------------------------------------------
+
+void HubService::record(std::vector<Traffic> traffic) {
+  for (Traffic& seen : traffic)
+    std::visit([this](auto& one) { record(std::move(one)); }, seen);
+}
+
+void HubService::record(MuxIn&& seen) {
+  EngineId engine(seen.frames.front().str());
+  auto message = wire::decode(std::move(seen.frames), origin_.signer());
+  if (!message) {
+    if (dropped_.noteworthy())
+      log_.warning("hub: a direct request is not recorded: {} ({} so far)", message.error().message, dropped_.count());
+    return;
+  }
+  // Only requests that are answered become tasks; comm messages are not (protocol 4.8).
+  const std::string& type = message->header.msg_type;
+  if (type != "apply_request" && type != "execute_request") return;
+  hub_.record(hub::MuxRequest{std::move(engine), request_of(std::move(*message), loop_.clock().wall())});
+}
+
+void HubService::record(MuxOut&& seen) {
+  if (seen.frames.size() < 2) return;
+  EngineId engine(seen.frames[1].str());
+  auto message = wire::decode(std::move(seen.frames), origin_.signer());
+  if (!message) return;
+  auto id = wire::parent_id(message->parts.parent.view());
+  if (!id) return;
+  hub::Reply reply = reply_of(std::move(*id), std::move(*message));
+  reply.engine = std::move(engine);
+  hub_.record(hub::MuxReply{std::move(reply)}, loop_.clock().wall());
+}
+
+void HubService::record(Output&& seen) {
+  auto message = wire::decode(std::move(seen.frames), origin_.signer());
+  if (!message) return;
+  if (message->header.msg_type == "shutdown_reply") {
+    feed(hub::Unregister{std::nullopt, EngineId(message->header.session.value), hub::GoneReason::shut_down});
+    return;
+  }
+  auto parent = wire::parent_id(message->parts.parent.view());
+  if (!parent) return;
+  hub_.record(hub::IoPub{std::move(*parent), std::move(message->header.msg_type), std::move(message->parts.content)});
+}
+
+void HubService::record(TaskIn&& seen) {
+  hub_.record(hub::TaskSubmitted{request_of(std::move(seen.message), loop_.clock().wall())});
+}
+
+void HubService::record(TaskMoved&& seen) {
+  hub_.record(hub::TaskDispatched{std::move(seen.id), std::move(seen.engine)});
+}
+
+void HubService::record(TaskOut&& seen) {
+  hub_.record(hub::TaskReplied{reply_of(std::move(seen.id), std::move(seen.message))}, loop_.clock().wall());
+}
+
+}  // namespace camshaft::service

@@ -1,0 +1,111 @@
+// service/hub_service.hpp: the shell around the hub: queries, notifications, heartbeats, and the traffic it hears of.
+// Thread: that of its loop; other threads hand over traffic by posting to the loop.
+// Owns:   its sockets and the hub. Borrows the store.
+// Errors: messages with bad signatures are dropped and counted; what a peer asks wrongly is answered by an error reply.
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "core/log.hpp"
+#include "core/tally.hpp"
+#include "hub/hub.hpp"
+#include "net/loop.hpp"
+#include "service/origin.hpp"
+#include "wire/replay_guard.hpp"
+
+namespace camshaft::service {
+
+// What relays and the task service saw, as it passed.
+struct MuxIn {
+  Frames frames;  // [engine, client, message...]
+};
+struct MuxOut {
+  Frames frames;  // [client, engine, message...]
+};
+struct Output {
+  Frames frames;  // [topic, message...]
+};
+struct TaskIn {
+  wire::Message message;
+};
+struct TaskMoved {
+  MsgId id;
+  EngineId engine;
+};
+struct TaskOut {
+  MsgId id;
+  wire::Message message;
+};
+using Traffic = std::variant<MuxIn, MuxOut, Output, TaskIn, TaskMoved, TaskOut>;
+
+struct HubAddresses {
+  std::vector<std::string> queries;  // for clients, and for engines where they have another address
+  std::string notification;
+  std::string hb_ping, hb_pong;
+};
+
+/// Who else must know of engines and of the end.
+struct HubListeners {
+  std::function<void(const EngineId&, EngineNumber)> engine_joined;
+  std::function<void(const EngineId&)> engine_left;
+  std::function<void()> shut_down;
+};
+
+class HubService final {
+ public:
+  HubService(net::Context& context, net::Loop& loop, const HubAddresses& addresses, hub::Hub::Options options,
+             hub::Store& store, std::filesystem::path engine_state_file, Origin origin, HubListeners listeners, Log& log);
+
+  int registration_port() const { return queries_.port(); }
+  int notification_port() const { return notification_.port(); }
+  int hb_ping_port() const { return ping_.port(); }
+  int hb_pong_port() const { return pong_.port(); }
+
+  /// Takes over the engines of the state file, if there is one.
+  void restore();
+  void record(std::vector<Traffic> traffic);
+  /// Tells clients that the controller stops.
+  void announce_shutdown(Blob parent = Blob::of_static("{}"));
+
+ private:
+  void handle_query(Frames frames);
+  void handle_pong(net::Received received);
+  void handle_connection(const net::SocketEvent& event);
+  void feed(const hub::Event& event);
+  void perform(std::vector<hub::Action> actions);
+  void perform(const hub::RegistrationReply& action);
+  void perform(const hub::EngineRegistered& action);
+  void perform(const hub::EngineGone& action);
+  void perform(const hub::Ping& action);
+  void perform(const hub::SaveEngines& action);
+  void perform(const hub::RegistrationIgnored& action);
+  void perform(const hub::RegistrationDropped& action);
+  void record(MuxIn&& seen);
+  void record(MuxOut&& seen);
+  void record(Output&& seen);
+  void record(TaskIn&& seen);
+  void record(TaskMoved&& seen);
+  void record(TaskOut&& seen);
+  void publish(std::string_view type, std::string content, Blob parent = Blob::of_static("{}"));
+  void schedule_tick();
+
+  net::Loop& loop_;
+  Origin origin_;
+  HubListeners listeners_;
+  Log& log_;
+  std::filesystem::path engine_state_file_;
+  hub::Hub hub_;
+  wire::ReplayGuard replays_;
+  Tally dropped_;
+  net::Socket queries_, notification_, ping_, pong_;
+  std::unordered_map<int, EngineId> heart_of_descriptor_;  // connections that pongs came by
+  Blob asking_;                                            // routing id of the query that is being handled
+  TimePoint tick_at_{};
+  net::TimerId tick_{};
+};
+
+}  // namespace camshaft::service

@@ -1,0 +1,70 @@
+// service/task_service.hpp: the shell around the task scheduler: joins sched::Scheduler to the two task sockets.
+// Thread: that of its loop. Owns: its sockets and the scheduler.
+// Errors: messages with bad signatures are dropped and counted in the log; every other task ends in one reply.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/log.hpp"
+#include "core/tally.hpp"
+#include "net/loop.hpp"
+#include "sched/scheduler.hpp"
+#include "service/engine_channel.hpp"
+#include "service/origin.hpp"
+
+namespace camshaft::service {
+
+/// Hears what task records are made of. Called on the service's thread; must be quick.
+struct TaskTap {
+  std::function<void(const wire::Message&)> submitted;                       // identities: [client]
+  std::function<void(const MsgId&, const EngineId&)> dispatched;
+  std::function<void(const wire::Message&, const MsgId&, const EngineId&)> replied;  // a reply that the client gets
+  std::function<void(const Frames&, const MsgId&)> failed;                   // a failure of the scheduler's making
+  std::function<void()> round_ended;                                         // a batch of the above is complete
+};
+
+class TaskService final {
+ public:
+  TaskService(net::Context& context, net::Loop& loop, const std::string& clients, const std::string& engines,
+              sched::Options options, std::uint64_t seed, Origin origin, TaskTap tap, Log& log);
+
+  int client_port() const { return clients_.port(); }
+  int engine_port() const { return engines_.port(); }
+
+  void engine_joined(const EngineId& engine, EngineNumber number);
+  void engine_left(const EngineId& engine);
+  /// Answers everything that has not started; new tasks are refused from now on.
+  void drain();
+
+ private:
+  void handle_request(Frames frames);
+  void handle_reply(Frames frames);
+  void feed(sched::Event event);
+  void perform(const sched::Dispatch& action);
+  void perform(const sched::Forward& action);
+  void perform(const sched::Hide& action);
+  void perform(const sched::Fail& action);
+  void perform(const sched::Closed&) {}
+  void drop(std::string_view what, const Error& error);
+  void schedule_tick();
+
+  net::Loop& loop_;
+  Origin origin_;
+  TaskTap tap_;
+  Log& log_;
+  sched::Scheduler scheduler_;
+  sched::RequirementsParser requirements_;
+  net::Socket clients_;
+  net::Socket engines_;
+  EngineChannel channel_;
+  wire::Message* reply_ = nullptr;    // the reply that the current event is about
+  std::vector<sched::Action> actions_;  // of the current event; kept for its memory
+  std::optional<TimePoint> tick_at_;
+  net::TimerId tick_{};
+  Tally dropped_;
+};
+
+}  // namespace camshaft::service
