@@ -1,7 +1,8 @@
 // sched/scheduler.hpp: the task scheduler as a state machine: events in, actions out, nothing else.
 // Thread: one. Owns: every task from Submit until its one terminal action (Forward or Fail), and its payload.
 // Errors: none from handle(): a task's failure is an action. check() names a broken invariant; debug builds throw it.
-// Rules: shared/protocol.md section 5. The same seed and events give the same actions.
+// Rules: those of the original's task scheduler without its known defects. The same seed and events give the same
+// actions.
 #pragma once
 #include <cstdint>
 #include <map>

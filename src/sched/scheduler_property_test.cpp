@@ -11,7 +11,7 @@ namespace {
 #ifdef NDEBUG
 constexpr unsigned kEvents = 200'000;
 #else
-constexpr unsigned kEvents = 40'000;  // sanitizers are slow, and debug builds check everything twice
+constexpr unsigned kEvents = 25'000;  // sanitizers are slow, and debug builds check everything twice
 #endif
 constexpr unsigned kEpisode = 500;
 

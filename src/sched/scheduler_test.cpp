@@ -436,10 +436,15 @@ TEST(Scheduler, StoriesSayWhereATaskIs) {
   EXPECT_EQ(s.core.story(d), "");
 }
 
-TEST(Scheduler, AHundredThousandTasksWaitAndAreDoneInOrder) {
+#ifdef NDEBUG
+constexpr int kTasks = 100'000;
+#else
+constexpr int kTasks = 20'000;  // debug builds check the whole queue now and then
+#endif
+
+TEST(Scheduler, ALongQueueIsDoneInOrder) {
   Scheduler core({}, kSeed);
   std::vector<Action> actions;
-  constexpr int kTasks = 100'000;
   for (int n = 0; n < kTasks; ++n) core.handle(submit(MsgId(std::to_string(n))), t0, actions);
   EXPECT_EQ(core.queued(), std::size_t{kTasks});
   core.handle(EngineJoined{e0}, t0, actions);
