@@ -6,6 +6,7 @@
 function(camshaft_layer name)
   cmake_parse_arguments(LAYER "" "" "DEPENDS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
+  list(FILTER sources EXCLUDE REGEX "^${CMAKE_CURRENT_SOURCE_DIR}/main/")  # programs, see src/apps
   set(tests ${sources})
   set(fuzzers ${sources})
   set(benches ${sources})

@@ -146,14 +146,15 @@ bool Loop::fire_timers() {
 // before a message is handled.
 void Loop::drain_events(Socket& socket) {
   if (socket.monitor_handle() == nullptr) return;
-  for (const auto& watch : watches_) {
-    if (watch->socket != &socket || !watch->on_event) continue;
-    while (!watch->gone) {
-      const auto event = socket.next_event();
-      if (!event) break;
-      watch->on_event(*event);
-    }
-    return;
+  const auto found = std::find_if(watches_.begin(), watches_.end(), [&](const auto& watch) {
+    return watch->socket == &socket && watch->on_event && !watch->gone;
+  });
+  if (found == watches_.end()) return;
+  Watch& watch = **found;  // stays where it is, while a handler that adds a watch may move watches_
+  while (!watch.gone) {
+    const auto event = socket.next_event();
+    if (!event) break;
+    watch.on_event(*event);
   }
 }
 

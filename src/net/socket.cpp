@@ -33,15 +33,16 @@ void set(void* socket, int option, int value) {
     throw NetError(fmt::format("socket option {}: {}", option, zmq_strerror(zmq_errno())));
 }
 
-// All frames of one received message: one allocation that every Blob of it shares.
-struct ReceivedParts {
-  std::vector<zmq_msg_t> parts;
-  ReceivedParts() { parts.reserve(16); }
-  ReceivedParts(const ReceivedParts&) = delete;
-  ReceivedParts& operator=(const ReceivedParts&) = delete;
-  ~ReceivedParts() {
-    for (zmq_msg_t& part : parts) zmq_msg_close(&part);
+// A large received frame: the ZeroMQ message itself owns the bytes.
+struct LargePart {
+  zmq_msg_t message;
+  explicit LargePart(zmq_msg_t& received) {
+    zmq_msg_init(&message);
+    zmq_msg_move(&message, &received);
   }
+  LargePart(const LargePart&) = delete;
+  LargePart& operator=(const LargePart&) = delete;
+  ~LargePart() { zmq_msg_close(&message); }
 };
 
 void release_blob(void*, void* blob) { delete static_cast<std::shared_ptr<const void>*>(blob); }
@@ -176,23 +177,39 @@ std::optional<Received> Socket::receive_with_descriptor() {
     if (zmq_errno() == EAGAIN) return std::nullopt;
     throw NetError(fmt::format("cannot receive: {}", zmq_strerror(zmq_errno())));
   }
-  auto owner = std::make_shared<ReceivedParts>();
   Received received;
   received.descriptor = zmq_msg_get(&first, ZMQ_SRCFD);
-  // A zmq_msg_t may be moved as bytes: libzmq's own zmq_msg_move does no more for an initialised target.
-  owner->parts.push_back(first);
-  while (zmq_msg_more(&owner->parts.back()) != 0) {
-    zmq_msg_t& part = owner->parts.emplace_back();
+
+  // The small frames of a message are gathered in one allocation: a queued message then costs little more than its
+  // bytes, and ZeroMQ's own blocks go back at once. Large frames stay where they are.
+  thread_local std::vector<zmq_msg_t> parts;
+  parts.assign(1, first);  // ownership moves into `parts`; `first` is not closed
+  while (zmq_msg_more(&parts.back()) != 0) {
+    zmq_msg_t& part = parts.emplace_back();
     zmq_msg_init(&part);
     do {
       got = zmq_msg_recv(&part, handle_, 0);  // the rest of a message is always there
     } while (got < 0 && zmq_errno() == EINTR);
     if (got < 0) throw NetError(fmt::format("cannot receive: {}", zmq_strerror(zmq_errno())));
   }
-  received.frames.reserve(owner->parts.size());
-  // Small messages live inside their zmq_msg_t, so addresses are taken only now that the vector has stopped growing.
-  for (zmq_msg_t& part : owner->parts)
-    received.frames.push_back({owner, {static_cast<const std::byte*>(zmq_msg_data(&part)), zmq_msg_size(&part)}});
+  std::size_t small = 0;
+  for (zmq_msg_t& part : parts)
+    if (zmq_msg_size(&part) < kCopyBelow) small += zmq_msg_size(&part);
+  const auto gathered = std::make_shared_for_overwrite<std::byte[]>(small);
+  std::byte* next = gathered.get();
+  received.frames.reserve(parts.size());
+  for (zmq_msg_t& part : parts) {
+    const std::size_t size = zmq_msg_size(&part);
+    if (size < kCopyBelow) {
+      if (size != 0) std::memcpy(next, zmq_msg_data(&part), size);
+      received.frames.push_back({gathered, {next, size}});
+      next += size;
+    } else {
+      auto large = std::make_shared<LargePart>(part);
+      received.frames.push_back({large, {static_cast<const std::byte*>(zmq_msg_data(&large->message)), size}});
+    }
+    zmq_msg_close(&part);
+  }
   return received;
 }
 

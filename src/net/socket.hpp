@@ -1,6 +1,6 @@
 // net/socket.hpp: ZeroMQ sockets as RAII values-with-identity; the only header besides loop.hpp that services need.
 // Thread: a Socket is made, used and destroyed on one thread; a Context is shared.
-// Owns:   the socket. Received frames share one allocation per message and are never copied.
+// Owns:   the socket. The small frames of a received message share one allocation; large ones are never copied.
 // Errors: constructors throw NetError (bad address, address in use); send() and receive() report by value.
 #pragma once
 #include <chrono>

@@ -182,6 +182,8 @@ void Controller::Parts::plan_addresses() {
       std::make_unique<BroadcastService>(context, relay_loop, broadcast_clients, leaves, origin(2), log);
   sched::Options task_options;
   task_options.hwm = static_cast<std::uint32_t>(config.hwm);
+  // The hub has made sure of a death for half a second before it tells; replies cannot be far behind.
+  task_options.engine_grace = std::chrono::milliseconds(400);
   task_options.scheme = scheme_of(config.task_scheme);
   tasks = std::make_unique<TaskService>(context, task_loop, task_clients, task_engines, task_options, config.seed,
                                         origin(3), task_tap(), log);

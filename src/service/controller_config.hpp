@@ -44,7 +44,7 @@ struct ControllerConfig {
   // What it remembers.
   bool keep_records = true;
   std::size_t record_limit = 1024;
-  std::uint64_t size_limit = 1ULL << 30;
+  std::uint64_t size_limit = 64ULL << 20;  // bytes; larger results are passed on and forgotten
   double cull_fraction = 0.1;
 };
 

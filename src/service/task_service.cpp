@@ -63,17 +63,22 @@ void TaskService::handle_request(Frames frames) {
   auto request = wire::decode(std::move(frames), origin_.signer());
   if (!request) return drop("a client's task", request.error());
   if (request->parts.identities.empty()) return drop("a client's task", {Errc::truncated, "no routing id"});
-  tap_.submitted(*request);
   auto requirements = requirements_.parse(request->parts.metadata.view());
   ClientId client(request->parts.identities[0].str());
   if (!requirements) {
     // The sender has the key, so it is told what is wrong instead of waiting for ever.
+    tap_.submitted(*request);
     perform(sched::Fail{request->header.msg_id, client, payload, sched::FailureKind::invalid_dependency,
                         requirements.error().message, std::nullopt});
     return;
   }
-  feed(sched::Submit{std::move(request->header.msg_id), std::move(client), std::move(*requirements),
-                     std::move(payload)});
+  actions_.clear();
+  scheduler_.handle(sched::Submit{request->header.msg_id, std::move(client), std::move(*requirements), payload},
+                    loop_.clock().now(), actions_);
+  // The record of a task must not be touched by somebody who uses its id again.
+  const auto* refused = actions_.empty() ? nullptr : std::get_if<sched::Fail>(&actions_.front());
+  if (refused == nullptr || refused->kind != sched::FailureKind::duplicate) tap_.submitted(*request);
+  perform_all();
 }
 
 void TaskService::handle_reply(Frames frames) {
@@ -92,6 +97,10 @@ void TaskService::handle_reply(Frames frames) {
 void TaskService::feed(sched::Event event) {
   actions_.clear();
   scheduler_.handle(std::move(event), loop_.clock().now(), actions_);
+  perform_all();
+}
+
+void TaskService::perform_all() {
   for (const sched::Action& action : actions_)
     std::visit([this](const auto& a) { perform(a); }, action);
   schedule_tick();

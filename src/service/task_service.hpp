@@ -43,6 +43,7 @@ class TaskService final {
   void handle_request(Frames frames);
   void handle_reply(Frames frames);
   void feed(sched::Event event);
+  void perform_all();
   void perform(const sched::Dispatch& action);
   void perform(const sched::Forward& action);
   void perform(const sched::Hide& action);

@@ -1,0 +1,252 @@
+#include "client/client_core.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <utility>
+
+namespace camshaft::client {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// Output travels another way than replies: this long after a reply, with nothing at all arriving, it is taken as lost
+// (a subscription that came too late, a broken connection), so that nobody waits for ever.
+constexpr Duration kOutputPatience = 10s;
+// An engine's last words may arrive just after the news of its death.
+constexpr Duration kLastWords = 1s;
+constexpr Duration kSweepEvery = 5s;
+
+}  // namespace
+
+std::optional<Channel> channel_of(std::string_view name) {
+  if (name == "mux") return Channel::mux;
+  if (name == "task") return Channel::task;
+  if (name == "control") return Channel::control;
+  if (name == "query") return Channel::query;
+  return std::nullopt;
+}
+
+std::string_view to_text(Channel channel) {
+  switch (channel) {
+    case Channel::mux:
+      return "mux";
+    case Channel::task:
+      return "task";
+    case Channel::control:
+      return "control";
+    case Channel::query:
+      return "query";
+  }
+  return "";
+}
+
+std::optional<Seq> ClientCore::seq_of(std::string_view msg_id) const {
+  if (msg_id.substr(0, id_prefix_.size()) != id_prefix_) return std::nullopt;
+  msg_id.remove_prefix(id_prefix_.size());
+  std::uint64_t seq = 0;
+  const auto [end, error] = std::from_chars(msg_id.data(), msg_id.data() + msg_id.size(), seq);
+  if (error != std::errc{} || end != msg_id.data() + msg_id.size()) return std::nullopt;
+  return Seq{seq};
+}
+
+std::optional<EngineNumber> ClientCore::number_of(std::string_view uuid) const {
+  const auto found = numbers_.find(std::string(uuid));
+  if (found == numbers_.end()) return std::nullopt;
+  return found->second;
+}
+
+ClientCore::Entries::iterator ClientCore::find(std::string_view parent_id) {
+  const auto seq = seq_of(parent_id);
+  return seq ? entries_.find(static_cast<std::uint64_t>(*seq)) : entries_.end();
+}
+
+// Everything about the entry is known; returns the one after it.
+ClientCore::Entries::iterator ClientCore::complete(Entries::iterator entry) {
+  if (entry->second.give_up) --timed_;
+  if (!entry->second.listens) return entries_.erase(entry);
+  entry->second.give_up.reset();
+  entry->second.state = Complete{};
+  ++listening_;
+  return std::next(entry);
+}
+
+ClientCore::Entries::iterator ClientCore::answer_and_drop(Entries::iterator entry, Reply reply, Status status,
+                                                          Actions& out) {
+  out.push_back(Answer{entry->second.owner, std::move(reply), status, true});
+  --waiting_;
+  if (entry->second.give_up) --timed_;
+  return entries_.erase(entry);
+}
+
+void ClientCore::handle(Submitted event, TimePoint, Actions& out) {
+  const auto seq = static_cast<std::uint64_t>(event.seq);
+  std::optional<EngineNumber> engine;
+  if (event.channel == Channel::mux || event.channel == Channel::control) {
+    engine = number_of(event.engine);
+    if (!engine) {
+      const std::string why =
+          fmt::format("No engine '{}' is registered: it has stopped or never started", event.engine);
+      out.push_back(Answer{std::move(event.owner), error_reply("EngineError", why), Status::error, true});
+      return;
+    }
+  }
+  out.push_back(Transmit{event.owner});
+  if (event.msg_type.substr(0, 5) == "comm_") {  // comm messages have no reply
+    out.push_back(Answer{std::move(event.owner), ok_reply(), Status::ok, true});
+    return;
+  }
+  const bool executes = event.msg_type == "execute_request";
+  Entry entry{};
+  entry.owner = std::move(event.owner);
+  entry.channel = event.channel;
+  entry.kind = executes || event.msg_type == "apply_request"                               ? Kind::run
+               : event.channel == Channel::control && event.msg_type == "shutdown_request" ? Kind::shutdown
+                                                                                           : Kind::call;
+  entry.listens = executes;
+  entry.engine = engine;
+  if (entries_.emplace(seq, std::move(entry)).second) ++waiting_;
+}
+
+void ClientCore::handle(ReplyArrived event, TimePoint now, Actions& out) {
+  const auto found = find(event.parent_id);
+  if (found == entries_.end() || !std::holds_alternative<Waiting>(found->second.state)) return;  // stale
+  Entry& entry = found->second;
+  const ReplyFacts facts = read_facts(event.reply);
+  const bool no_more = entry.kind != Kind::run || facts.status == Status::aborted || !facts.from_engine;
+  const bool all_here = facts.outputs ? entry.outputs_seen >= *facts.outputs : entry.idle_seen || no_more;
+  out.push_back(Answer{entry.owner, compact(std::move(event.reply)), facts.status, all_here});
+  --waiting_;
+  if (all_here) {
+    complete(found);
+    return;
+  }
+  if (!facts.engine.empty()) entry.engine = number_of(facts.engine.value);
+  if (!entry.give_up) ++timed_;
+  entry.give_up = now + kOutputPatience;
+  entry.state = Answered{facts.outputs};
+}
+
+void ClientCore::handle(OutputArrived event, TimePoint now, Actions& out) {
+  last_output_ = now;
+  const auto found = find(event.parent_id);
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  ++entry.outputs_seen;
+  entry.idle_seen = entry.idle_seen || is_idle(event.message);
+  if (event.message.msg_type != "status") {
+    entry.listens = true;
+    out.push_back(Show{entry.owner, std::move(event.message)});
+  }
+  const auto* answered = std::get_if<Answered>(&entry.state);
+  if (answered == nullptr) return;
+  if (answered->outputs ? entry.outputs_seen < *answered->outputs : !entry.idle_seen) return;
+  out.push_back(OutputsDone{entry.owner});
+  complete(found);
+}
+
+void ClientCore::handle(EngineJoined event, TimePoint, Actions& out) {
+  const auto known = engines_.find(event.number);
+  if (known != engines_.end() && known->second == event.id) return;
+  if (known != engines_.end()) numbers_.erase(known->second.value);
+  numbers_[event.id.value] = event.number;
+  engines_[event.number] = std::move(event.id);
+  out.push_back(EnginesChanged{});
+}
+
+void ClientCore::handle(const EngineLeft& event, TimePoint now, Actions& out) {
+  const auto found = numbers_.find(event.id.value);
+  if (found == numbers_.end()) return;
+  const EngineNumber number = found->second;
+  numbers_.erase(found);
+  engines_.erase(number);
+  out.push_back(EnginesChanged{});
+  stranded(number, now, out);
+}
+
+void ClientCore::handle(const EnginesKnown& event, TimePoint now, Actions& out) {
+  std::vector<EngineId> left;
+  for (const auto& [number, id] : engines_) {
+    const auto still = event.engines.find(number);
+    if (still == event.engines.end() || still->second != id) left.push_back(id);
+  }
+  for (EngineId& id : left) handle(EngineLeft{std::move(id)}, now, out);
+  for (const auto& [number, id] : event.engines) handle(EngineJoined{number, id}, now, out);
+}
+
+// The engine has left. What was sent to it directly is lost; what the scheduler gave it is the scheduler's to answer.
+void ClientCore::stranded(EngineNumber number, TimePoint now, Actions& out) {
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    Entry& entry = it->second;
+    if (entry.engine != number || std::holds_alternative<Complete>(entry.state)) {
+      ++it;
+    } else if (entry.channel == Channel::mux && std::holds_alternative<Waiting>(entry.state)) {
+      it = answer_and_drop(it,
+                           error_reply("EngineError", fmt::format("Engine {} died while running task '{}'",
+                                                                  to_int(number), msg_id(it->first))),
+                           Status::error, out);
+    } else {  // its reply to a control message, or its last output, may be under way
+      if (!entry.give_up) ++timed_;
+      entry.give_up = now + kLastWords;
+      ++it;
+    }
+  }
+}
+
+void ClientCore::handle(const ChannelLost& event, TimePoint, Actions& out) {
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    const bool lost = it->second.channel == event.channel && Seq{it->first} < event.before &&
+                      std::holds_alternative<Waiting>(it->second.state);
+    it = lost ? answer_and_drop(it, error_reply("EngineError", event.reason), Status::error, out) : std::next(it);
+  }
+}
+
+void ClientCore::handle(Tick, TimePoint now, Actions& out) {
+  const bool sweep = listening_ > 0 && now - last_sweep_ >= kSweepEvery;
+  if (sweep) last_sweep_ = now;
+  if (timed_ == 0 && !sweep) return;
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    Entry& entry = it->second;
+    if (std::holds_alternative<Complete>(entry.state)) {
+      // Nobody else holds the owner: no one can ask for output that would still come.
+      if (sweep && entry.owner.use_count() == 1) {
+        --listening_;
+        it = entries_.erase(it);
+      } else {
+        ++it;
+      }
+    } else if (!entry.give_up || now < *entry.give_up) {
+      ++it;
+    } else if (std::holds_alternative<Waiting>(entry.state)) {
+      const bool as_wished = entry.kind == Kind::shutdown;
+      it =
+          answer_and_drop(it,
+                          as_wished ? ok_reply()
+                                    : error_reply("EngineError", fmt::format("Engine {} died before it answered '{}'",
+                                                                             to_int(*entry.engine), msg_id(it->first))),
+                          as_wished ? Status::ok : Status::error, out);
+    } else if (entry.engine && engines_.count(*entry.engine) != 0 && now - last_output_ < kOutputPatience) {
+      entry.give_up = last_output_ + kOutputPatience;  // output is still flowing: ours may be in the queue
+      ++it;
+    } else {
+      out.push_back(OutputsDone{entry.owner});
+      it = complete(it);
+    }
+  }
+}
+
+void ClientCore::handle(const Closing& event, TimePoint, Actions& out) {
+  const Reply reply = error_reply("EngineError", event.reason);
+  for (auto& [seq, entry] : entries_) {
+    if (std::holds_alternative<Waiting>(entry.state)) {
+      out.push_back(Answer{entry.owner, reply, Status::error, true});
+    } else if (std::holds_alternative<Answered>(entry.state)) {
+      out.push_back(OutputsDone{entry.owner});
+    }
+  }
+  entries_.clear();
+  waiting_ = timed_ = listening_ = 0;
+}
+
+}  // namespace camshaft::client

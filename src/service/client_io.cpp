@@ -1,0 +1,349 @@
+#include "service/client_io.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace camshaft::service {
+
+using namespace std::chrono_literals;
+using client::Channel;
+
+namespace {
+
+// Replies that were received before a connection broke are still handled before its requests are given up.
+constexpr Duration kDrainTime = 200ms;
+// So long a controller may be away (it is restarted, a cable is out) before requests are refused.
+constexpr Duration kAbsence = 5s;
+constexpr Duration kTick = 500ms;
+
+std::string text_of(const nlohmann::json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+}  // namespace
+
+ClientIo::ClientIo(const wire::ClientConnection& connection, wire::Signer signer, std::string session,
+                   const Clock& clock, Log& log, ClientOptions options, std::shared_ptr<ClientBoard> board)
+    : connection_(connection),
+      signer_(std::move(signer)),
+      session_(std::move(session)),
+      clock_(clock),
+      log_(log),
+      options_(std::move(options)),
+      board_(std::move(board)),
+      connection_id_(board_->id_prefix() + "0"),
+      loop_(clock),
+      core_(board_->id_prefix()) {}
+
+ClientIo::~ClientIo() = default;
+
+void ClientIo::run() {
+  try {
+    open_sockets();
+    loop_.at(clock_.now() + options_.timeout, [this] {
+      if (!ready_) settle(Error{Errc::timed_out, silence()});
+    });
+    loop_.every(kTick, [this] { handle(client::Tick{}); });
+    loop_.after_round([this] { board_->flush(); });
+    loop_.run();
+    shut("The client was closed before the reply came");
+  } catch (const std::exception& error) {
+    settle(Error{Errc::unavailable, error.what()});
+    shut(fmt::format("The client's io thread failed: {}", error.what()));
+  }
+  // Sockets end on the thread that used them.
+  for (Line& each : lines_) each.socket.reset();
+  notification_.reset();
+  iopub_.reset();
+}
+
+void ClientIo::stop() { loop_.stop(); }
+
+// What is outstanding fails, and so does all that comes later.
+void ClientIo::shut(std::string reason) {
+  if (shut_) return;
+  shut_ = true;
+  std::vector<Queued> late;
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    refusing_ = true;
+    late.swap(inbox_);
+  }
+  for (const Queued& each : late) fail(each.request, reason);
+  handle(client::Closing{std::move(reason)});
+  board_->flush();
+  board_->close();
+}
+
+std::optional<Result<Done>> ClientIo::connected(Duration wait) {
+  std::unique_lock lock(outcome_mutex_);
+  outcome_known_.wait_for(lock, wait, [&] { return outcome_.has_value(); });
+  return outcome_;
+}
+
+void ClientIo::settle(Result<Done> how) {
+  const std::lock_guard lock(outcome_mutex_);
+  if (outcome_) return;
+  outcome_ = std::move(how);
+  outcome_known_.notify_all();
+}
+
+void ClientIo::open_line(Channel channel, int port) {
+  Line& opened = line(channel);
+  opened.address = wire::url(connection_, port);
+  net::SocketOptions options{net::SocketType::dealer};
+  options.linger = options_.linger;
+  options.monitor = true;
+  options.connect = {opened.address};
+  opened.socket = std::make_unique<net::Socket>(context_, options);
+  loop_.on_event(*opened.socket, [this, channel](const net::SocketEvent& event) { on_line_event(channel, event); });
+  loop_.on_message(*opened.socket,
+                   [this, channel](net::Received&& received) { on_reply(channel, std::move(received.frames)); });
+}
+
+void ClientIo::open_sockets() {
+  const auto subscribe = [this](int port, bool& up, void (ClientIo::*handler)(Frames)) {
+    net::SocketOptions options{net::SocketType::sub};
+    options.subscribe_all = true;
+    options.monitor = true;
+    options.connect = {wire::url(connection_, port)};
+    auto socket = std::make_unique<net::Socket>(context_, options);
+    loop_.on_event(*socket, [this, &up](const net::SocketEvent& event) {
+      if (event.kind != net::SocketEvent::Kind::handshaken) return;
+      up = true;
+      ready_if_complete();
+    });
+    loop_.on_message(*socket,
+                     [this, handler](net::Received&& received) { (this->*handler)(std::move(received.frames)); });
+    return socket;
+  };
+  notification_ = subscribe(connection_.notification, notification_up_, &ClientIo::on_notification);
+  iopub_ = subscribe(connection_.iopub, iopub_up_, &ClientIo::on_output);
+  open_line(Channel::query, connection_.registration);
+  open_line(Channel::mux, connection_.mux);
+  open_line(Channel::task, connection_.task);
+  open_line(Channel::control, connection_.control);
+}
+
+// The news of engines must be subscribed to before we ask which there are: nobody slips through between.
+void ClientIo::ready_if_complete() {
+  if (ready_) return;
+  if (notification_up_ && line(Channel::query).up && !asked_) send_connection_request();
+  if (!answered_ || !notification_up_ || !iopub_up_) return;
+  ready_ = true;
+  settle(Done{});
+}
+
+void ClientIo::send_connection_request() {
+  asked_ = true;
+  wire::Outgoing message;
+  message.header = Blob::of(wire::make_header(MsgId(connection_id_), "connection_request", SessionId(session_),
+                                              options_.username, clock_.wall()));
+  line(Channel::query).socket->send(wire::encode(std::move(message), signer_));
+}
+
+// Why the controller's first answer did not come, as far as it can be known.
+std::string ClientIo::silence() const {
+  const Line& query = lines_[static_cast<std::size_t>(Channel::query)];
+  const double seconds = std::chrono::duration<double>(options_.timeout).count();
+  if (!query.up)
+    return fmt::format(
+        "No controller answers at {} (waited {:g} s). Is ipcontroller running, and is this the connection "
+        "file that it wrote?",
+        query.address, seconds);
+  if (!answered_)
+    return fmt::format(
+        "The controller at {} gave no valid answer (waited {:g} s). The key of the connection file is "
+        "probably not the controller's: is the file left over from an earlier run?",
+        query.address, seconds);
+  return fmt::format(
+      "The controller answers at {}, but not at {} (waited {:g} s). Is that port open between the hosts?",
+      query.address, wire::url(connection_, iopub_up_ ? connection_.notification : connection_.iopub), seconds);
+}
+
+void ClientIo::on_line_event(Channel channel, const net::SocketEvent& event) {
+  Line& changed = line(channel);
+  if (event.kind == net::SocketEvent::Kind::handshaken) {
+    changed.up = true;
+    changed.lost = false;
+    if (!ready_) {
+      ready_if_complete();
+    } else if (channel == Channel::query) {
+      send_connection_request();  // a new controller may have other engines
+    }
+  }
+  if (event.kind != net::SocketEvent::Kind::disconnected || !changed.up) return;
+  changed.up = false;
+  const std::string reason =
+      fmt::format("The connection to the controller at {} broke while the request was outstanding", changed.address);
+  // A router knows us by our connection: answers to what was sent over the broken one find nobody.
+  const client::Seq before{newest_seq_ + 1};
+  loop_.at(clock_.now() + kDrainTime, [this, channel, before, reason] {
+    handle(client::ChannelLost{channel, before, reason});
+  });
+  loop_.at(clock_.now() + kAbsence, [this, channel, reason] {
+    if (line(channel).up) return;
+    line(channel).lost = true;
+    handle(client::ChannelLost{channel, client::Seq{newest_seq_ + 1}, reason});
+  });
+}
+
+void ClientIo::submit(RequestPtr request, Submission submission) {
+  bool first = false;
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    if (!refusing_) {
+      first = inbox_.empty();
+      inbox_.push_back({std::move(request), std::move(submission)});
+    }
+  }
+  if (first) loop_.post([this] { take_inbox(); });
+  // Nobody else has seen a refused request yet, so this thread may answer it.
+  if (request) fail(request, "The client is closed: make a new one");
+}
+
+void ClientIo::fail(const RequestPtr& request, std::string_view why) {
+  board_->answer(request, client::error_reply("EngineError", why), client::Status::error, true, clock_.wall());
+}
+
+void ClientIo::take_inbox() {
+  std::vector<Queued> taken;
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    taken.swap(inbox_);
+  }
+  for (Queued& each : taken) begin(std::move(each));
+}
+
+void ClientIo::begin(Queued queued) {
+  const Line& used = line(queued.submission.channel);
+  newest_seq_ = std::max(newest_seq_, queued.request->seq_);
+  if (used.lost) {
+    fail(queued.request, fmt::format("The controller at {} is not reachable. Is ipcontroller running?", used.address));
+    return;
+  }
+  sending_ = &queued.submission;
+  handle(client::Submitted{client::Seq{queued.request->seq_}, queued.submission.channel, queued.submission.msg_type,
+                           queued.submission.engine, queued.request});
+  sending_ = nullptr;
+}
+
+void ClientIo::transmit(const Request& request, Submission submission) {
+  wire::Outgoing message;
+  if (submission.channel == Channel::mux || submission.channel == Channel::control)
+    message.identities = {Blob::of(std::move(submission.engine))};
+  message.header = Blob::of(wire::make_header(MsgId(request.msg_id()), submission.msg_type, SessionId(session_),
+                                              options_.username, request.submitted()));
+  message.metadata = std::move(submission.metadata);
+  message.content = std::move(submission.content);
+  message.buffers = std::move(submission.buffers);
+  line(submission.channel).socket->send(wire::encode(std::move(message), signer_));
+}
+
+template <class Event>
+void ClientIo::handle(Event event) {
+  core_.handle(std::move(event), clock_.now(), actions_);
+  perform_all();
+}
+
+void ClientIo::perform_all() {
+  const auto request_of = [](const client::Owner& owner) { return std::static_pointer_cast<Request>(owner); };
+  for (client::Action& action : actions_) {
+    if (auto* transmitted = std::get_if<client::Transmit>(&action)) {
+      transmit(*request_of(transmitted->owner), std::move(*sending_));
+    } else if (auto* answer = std::get_if<client::Answer>(&action)) {
+      board_->answer(request_of(answer->owner), std::move(answer->reply), answer->status, answer->outputs_done,
+                     clock_.wall());
+    } else if (auto* show = std::get_if<client::Show>(&action)) {
+      board_->show(*request_of(show->owner), std::move(show->message));
+    } else if (auto* outputs = std::get_if<client::OutputsDone>(&action)) {
+      board_->outputs_done(*request_of(outputs->owner));
+    } else {
+      board_->set_engines(core_.engines());
+    }
+  }
+  actions_.clear();
+}
+
+bool ClientIo::verified(const wire::Parts& parts) {
+  if (signer_.verifies(parts.signed_bytes(), parts.signature.view())) return true;
+  ++bad_signatures_;
+  log_.warning("dropped a message with a bad signature ({} so far): does every peer use the same key?",
+               bad_signatures_);
+  return false;
+}
+
+void ClientIo::on_reply(Channel, Frames frames) {
+  auto parts = wire::split(std::move(frames));
+  if (!parts || !verified(*parts)) return;
+  const Blob parent = client::text_field(parts->parent, "msg_id");
+  if (parent.view() == connection_id_) {
+    on_connection_reply(*parts);
+    return;
+  }
+  client::Reply reply;
+  reply.date = client::text_field(parts->header, "date");
+  reply.content = std::move(parts->content);
+  reply.metadata = std::move(parts->metadata);
+  reply.buffers = std::move(parts->buffers);
+  handle(client::ReplyArrived{parent.view(), std::move(reply)});
+}
+
+void ClientIo::on_connection_reply(const wire::Parts& parts) {
+  const auto content = nlohmann::json::parse(parts.content.view(), nullptr, false);
+  if (!content.is_object() || text_of(content, "status") != "ok") {
+    const std::string what = content.is_object() ? text_of(content, "evalue") : std::string("its answer is not JSON");
+    settle(Error{Errc::unavailable,
+                 fmt::format("The controller at {} refused the connection: {}", line(Channel::query).address, what)});
+    return;
+  }
+  client::EnginesKnown known;
+  const auto engines = content.find("engines");
+  if (engines != content.end() && engines->is_object())
+    for (const auto& [number, uuid] : engines->items())
+      if (!number.empty() && number.size() < 10 && number.find_first_not_of("0123456789") == std::string::npos &&
+          uuid.is_string())
+        known.engines[EngineNumber{std::stoi(number)}] = EngineId(uuid.get<std::string>());
+  answered_ = true;
+  handle(std::move(known));
+  ready_if_complete();
+}
+
+void ClientIo::on_notification(Frames frames) {
+  auto parts = wire::split(std::move(frames));
+  if (!parts || !verified(*parts) || !notifications_seen_.is_fresh(parts->signature.view())) return;
+  const auto header = wire::parse_header(parts->header.view());
+  if (!header) return;
+  if (header->msg_type == "shutdown_notification") {
+    loop_.at(clock_.now() + kDrainTime, [this] {  // the reply to a shutdown_request travels another way
+      shut("The controller was shut down before the reply came");
+      loop_.stop();
+    });
+    return;
+  }
+  const auto content = nlohmann::json::parse(parts->content.view(), nullptr, false);
+  if (!content.is_object()) return;
+  const auto number = content.find("id");
+  const EngineId id(text_of(content, "uuid"));
+  if (id.empty() || number == content.end() || !number->is_number_integer()) return;
+  if (header->msg_type == "registration_notification")
+    handle(client::EngineJoined{EngineNumber{number->get<std::int32_t>()}, id});
+  else if (header->msg_type == "unregistration_notification")
+    handle(client::EngineLeft{id});
+}
+
+void ClientIo::on_output(Frames frames) {
+  auto parts = wire::split(std::move(frames));
+  // Every client hears every engine: what names another session is dropped before it costs a signature.
+  if (!parts || parts->parent.view().find(session_) == std::string_view::npos) return;
+  if (!verified(*parts) || !outputs_seen_.is_fresh(parts->signature.view())) return;
+  const Blob parent = client::text_field(parts->parent, "msg_id");
+  client::OutputMessage message{client::text_field(parts->header, "msg_type").str(), std::move(parts->content),
+                                std::move(parts->metadata), std::move(parts->buffers)};
+  handle(client::OutputArrived{parent.view(), std::move(message)});
+}
+
+}  // namespace camshaft::service

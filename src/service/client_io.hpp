@@ -1,0 +1,103 @@
+// service/client_io.hpp: the io thread of a client: sockets, signatures and the client core.
+// Thread: made and destroyed by the ClientService; run() is the io thread; submit(), stop() and connected() from any.
+// Owns:   context, loop, sockets, core. Errors: as for ClientService.
+#pragma once
+#include <array>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/client_core.hpp"
+#include "net/loop.hpp"
+#include "net/socket.hpp"
+#include "service/client_service.hpp"
+#include "wire/message.hpp"
+#include "wire/replay_guard.hpp"
+#include "wire/signer.hpp"
+
+namespace camshaft::service {
+
+class ClientIo final {
+ public:
+  ClientIo(const wire::ClientConnection& connection, wire::Signer signer, std::string session, const Clock& clock,
+           Log& log, ClientOptions options, std::shared_ptr<ClientBoard> board);
+  ~ClientIo();
+  ClientIo(const ClientIo&) = delete;
+  ClientIo& operator=(const ClientIo&) = delete;
+
+  void run();
+  void stop();
+  std::optional<Result<Done>> connected(Duration wait);
+  /// Queues a request; one wake-up serves all that are queued before the io thread looks.
+  void submit(RequestPtr request, Submission submission);
+
+ private:
+  struct Queued {
+    RequestPtr request;
+    Submission submission;
+  };
+  // A connection that requests and replies travel by.
+  struct Line {
+    std::string address;
+    std::unique_ptr<net::Socket> socket;
+    bool up = false;
+    bool lost = false;  // down for so long that requests are refused
+  };
+
+  void open_sockets();
+  void open_line(client::Channel channel, int port);
+  void on_line_event(client::Channel channel, const net::SocketEvent& event);
+  void on_reply(client::Channel channel, Frames frames);
+  void on_notification(Frames frames);
+  void on_output(Frames frames);
+  void on_connection_reply(const wire::Parts& parts);
+  void send_connection_request();
+  void ready_if_complete();
+  void settle(Result<Done> how);
+  std::string silence() const;
+  void take_inbox();
+  void begin(Queued queued);
+  void fail(const RequestPtr& request, std::string_view why);
+  void transmit(const Request& request, Submission submission);
+  template <class Event>
+  void handle(Event event);
+  void perform_all();
+  void shut(std::string reason);
+  bool verified(const wire::Parts& parts);
+  Line& line(client::Channel channel) { return lines_[static_cast<std::size_t>(channel)]; }
+
+  const wire::ClientConnection connection_;
+  const wire::Signer signer_;
+  const std::string session_;
+  const Clock& clock_;
+  Log& log_;
+  const ClientOptions options_;
+  const std::shared_ptr<ClientBoard> board_;
+  const std::string connection_id_;  // msg_id of connection requests
+
+  net::Context context_;
+  net::Loop loop_;
+  client::ClientCore core_;
+  client::Actions actions_;        // of the event being handled
+  Submission* sending_ = nullptr;  // what a Transmit action sends
+  wire::ReplayGuard outputs_seen_;
+  wire::ReplayGuard notifications_seen_;
+  std::array<Line, 4> lines_;
+  std::unique_ptr<net::Socket> notification_, iopub_;
+  bool notification_up_ = false, iopub_up_ = false, asked_ = false, answered_ = false, ready_ = false, shut_ = false;
+  std::uint64_t newest_seq_ = 0;
+  std::size_t bad_signatures_ = 0;
+
+  std::mutex inbox_mutex_;  // guards inbox_ and refusing_: how user threads hand over requests
+  std::vector<Queued> inbox_;
+  bool refusing_ = false;  // no more is taken: shut down
+
+  std::mutex outcome_mutex_;  // guards outcome_, for which the connecting thread sleeps
+  std::condition_variable outcome_known_;
+  std::optional<Result<Done>> outcome_;
+};
+
+}  // namespace camshaft::service
