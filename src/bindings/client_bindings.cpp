@@ -1,0 +1,308 @@
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bindings/bindings.hpp"
+#include "bindings/client_buffers.hpp"
+#include "service/client_service.hpp"
+#include "wire/connection_file.hpp"
+#include "wire/date.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace camshaft::bindings {
+
+namespace {
+
+using namespace std::chrono_literals;
+using service::ClientBoard;
+using service::ClientService;
+using service::RequestPtr;
+using Deadline = std::chrono::steady_clock::time_point;
+
+// Python handles signals only between its own instructions: so often a wait comes back to let it.
+constexpr Duration kSlice = 50ms;
+
+/// A Request as Python holds it. Comparing and hashing go by the Python object.
+struct PyRequest {
+  RequestPtr it;
+  std::shared_ptr<ReturnedBuffers> returned;
+};
+
+nb::object text(std::string_view utf8) {
+  // What peers send is decoded as the original does: bad bytes are replaced, never an error.
+  PyObject* made = PyUnicode_DecodeUTF8(utf8.data(), static_cast<Py_ssize_t>(utf8.size()), "replace");
+  if (made == nullptr) throw nb::python_error();
+  return nb::steal(made);
+}
+
+std::string_view utf8_of(nb::handle string) {
+  Py_ssize_t size = 0;
+  const char* bytes = PyUnicode_AsUTF8AndSize(string.ptr(), &size);
+  if (bytes == nullptr) throw nb::python_error();
+  return {bytes, static_cast<std::size_t>(size)};
+}
+
+void check_signals() {
+  if (PyErr_CheckSignals() != 0) throw nb::python_error();
+}
+
+[[noreturn]] void raise_from(const Error& error) {
+  PyObject* type = error.code == Errc::timed_out     ? PyExc_TimeoutError
+                   : error.code == Errc::unavailable ? PyExc_RuntimeError
+                                                     : PyExc_ValueError;
+  PyErr_SetString(type, error.message.c_str());
+  throw nb::python_error();
+}
+
+/// nullopt: no limit. A timeout past any sensible one counts as none.
+std::optional<Duration> duration_of(std::optional<double> seconds) {
+  if (!seconds || !(*seconds < 1e8)) return std::nullopt;
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(std::max(*seconds, 0.0)));
+}
+
+/// Calls `poll(wait)` without the GIL in slices, until it is true or the timeout has passed; honours Ctrl-C.
+template <class Poll>
+bool in_slices(std::optional<Duration> timeout, Poll poll) {
+  const Deadline start = std::chrono::steady_clock::now();
+  while (true) {
+    Duration left = kSlice;
+    if (timeout) left = std::min(left, *timeout - (std::chrono::steady_clock::now() - start));
+    bool done;
+    {
+      const nb::gil_scoped_release unlocked;
+      done = poll(std::max(left, Duration::zero()));
+    }
+    check_signals();
+    if (done || left < kSlice) return done;
+  }
+}
+
+/// Metadata is asked for one key; text that is no JSON object has none.
+std::optional<std::string> engine_of(const service::Request& request) {
+  if (request.done()) {
+    auto facts = client::read_facts(request.reply());
+    if (!facts.engine.empty()) return std::move(facts.engine.value);
+  }
+  if (request.engine().empty()) return std::nullopt;
+  return request.engine();
+}
+
+class PyClient final {
+ public:
+  PyClient(std::string_view connection_json, double timeout) {
+    auto connection = wire::parse_client_connection(connection_json);
+    if (!connection) raise_from(connection.error());
+    service::ClientOptions options;
+    options.timeout = duration_of(timeout).value_or(std::chrono::hours(24 * 365));
+    if (const char* user = std::getenv("USER")) options.username = user;
+    auto opened = ClientService::open(*connection, clock_, log_, std::move(options));
+    if (!opened) raise_from(opened.error());
+    service_ = std::move(*opened);
+    std::optional<Result<Done>> outcome;
+    try {
+      in_slices(std::nullopt, [&](Duration wait) { return (outcome = service_->connected(wait)).has_value(); });
+    } catch (...) {  // Ctrl-C
+      close();
+      throw;
+    }
+    if (*outcome) return;
+    close();
+    raise_from(outcome->error());
+  }
+  ~PyClient() { close(); }
+  PyClient(const PyClient&) = delete;
+  PyClient& operator=(const PyClient&) = delete;
+
+  nb::object session() const { return text(service_->session()); }
+  nb::object task_scheme() const { return text(service_->task_scheme()); }
+  bool closed() const { return service_->closed(); }
+  std::uint64_t generation() const { return service_->board().generation(); }
+
+  nb::dict engines() const {
+    nb::dict numbered;
+    for (const auto& [number, id] : service_->engines()) numbered[nb::int_(to_int(number))] = text(id.value);
+    return numbered;
+  }
+
+  std::uint64_t wait_generation(std::uint64_t seen, double timeout) {
+    returned_->release();
+    ClientBoard& board = service_->board();
+    in_slices(duration_of(timeout),
+              [&](Duration wait) { return board.wait_generation(seen, wait) != seen || board.closed(); });
+    return board.generation();
+  }
+
+  PyRequest submit(std::string_view channel, std::string_view msg_type, nb::str content, nb::str metadata,
+                   nb::object buffers, std::optional<std::string_view> engine, bool) {
+    returned_->release();
+    service::Submission submission;
+    const auto known = client::channel_of(channel);
+    if (!known) throw nb::value_error("channel must be 'mux', 'task', 'control' or 'query'");
+    submission.channel = *known;
+    const bool direct = *known == client::Channel::mux || *known == client::Channel::control;
+    if (direct != engine.has_value())
+      throw nb::value_error(direct ? "'mux' and 'control' need the uuid of an engine"
+                                   : "'task' and 'query' take no engine: the controller chooses or answers itself");
+    submission.msg_type = msg_type;
+    if (engine) submission.engine = *engine;
+    const auto json_of = [](const nb::str& given) {
+      const std::string_view bytes = utf8_of(given);
+      return bytes == "{}" ? Blob::of_static("{}") : Blob::of(std::string(bytes));
+    };
+    submission.content = json_of(content);
+    submission.metadata = json_of(metadata);
+    auto taken = take_buffers(buffers, returned_);
+    submission.buffers = std::move(taken.blobs);
+    submission.lease = taken.lease;
+    taken.lease.reset();
+    return {service_->submit(std::move(submission)), returned_};
+  }
+
+  bool wait(nb::sequence requests, std::optional<double> timeout, bool outputs, bool any) {
+    returned_->release();
+    const nb::object items = nb::steal(PySequence_Fast(requests.ptr(), "requests must be a sequence of Request"));
+    if (!items.is_valid()) throw nb::python_error();
+    const Py_ssize_t count = PySequence_Fast_GET_SIZE(items.ptr());
+    // References of our own: other threads may change the list while the GIL is away.
+    std::vector<RequestPtr> waited;
+    waited.reserve(static_cast<std::size_t>(count));
+    for (Py_ssize_t i = 0; i < count; ++i)
+      waited.push_back(nb::cast<const PyRequest&>(nb::handle(PySequence_Fast_GET_ITEM(items.ptr(), i))).it);
+    service::Wait waiting(service_->board(), waited, {outputs, any});
+    const bool done = in_slices(duration_of(timeout),
+                                [&](Duration left) { return waiting.until(std::chrono::steady_clock::now() + left); });
+    returned_->release();
+    return done;
+  }
+
+  void watch(const PyRequest& request) { service_->board().watch(request.it); }
+
+  nb::list next_watched(double timeout) {
+    returned_->release();
+    std::vector<RequestPtr> done;
+    ClientBoard& board = service_->board();
+    in_slices(duration_of(timeout), [&](Duration wait) {
+      done = board.next_watched(wait);
+      return !done.empty() || board.closed();
+    });
+    nb::list made;
+    for (RequestPtr& request : done) made.append(nb::cast(PyRequest{std::move(request), returned_}));
+    return made;
+  }
+
+  void close() {
+    {
+      const nb::gil_scoped_release unlocked;
+      service_->close();
+    }
+    returned_->release();
+  }
+
+ private:
+  SystemClock clock_;
+  NullLog log_;
+  std::shared_ptr<ReturnedBuffers> returned_ = std::make_shared<ReturnedBuffers>();
+  std::unique_ptr<ClientService> service_;
+};
+
+nb::list outputs_of(const service::Request& request) {
+  nb::list made;
+  for (const client::OutputMessage& message : request.output().messages)
+    made.append(nb::make_tuple(text(message.msg_type), text(message.content.view()), text(message.metadata.view()),
+                               give_buffers(message.buffers)));
+  return made;
+}
+
+void bind_request(nb::module_& module) {
+  const auto optional_text = [](const std::optional<std::string>& given) -> nb::object {
+    return given ? text(*given) : nb::none();
+  };
+  nb::class_<PyRequest>(module, "Request",
+                        "One request that was sent, and what came back. Reading a property never blocks.")
+      .def_prop_ro("msg_id", [](const PyRequest& self) { return text(self.it->msg_id()); })
+      .def_prop_ro(
+          "done", [](const PyRequest& self) { return self.it->done(); }, "The reply is here.")
+      .def_prop_ro(
+          "outputs_done", [](const PyRequest& self) { return self.it->outputs_done(); },
+          "All output of the request is here too.")
+      .def_prop_ro(
+          "status", [](const PyRequest& self) { return text(client::to_text(self.it->status())); },
+          "'pending', 'ok', 'error' or 'aborted'.")
+      .def_prop_ro(
+          "engine_uuid", [=](const PyRequest& self) { return optional_text(engine_of(*self.it)); },
+          "The engine that was addressed or, once it answered, the engine that did.")
+      .def_prop_ro(
+          "content", [](const PyRequest& self) { return text(self.it->reply().content.view()); },
+          "Reply content, JSON text.")
+      .def_prop_ro(
+          "metadata", [](const PyRequest& self) { return text(self.it->reply().metadata.view()); },
+          "Reply metadata, JSON text.")
+      .def_prop_ro(
+          "buffers", [](const PyRequest& self) { return give_buffers(self.it->reply().buffers); },
+          "Reply buffers: read-only views, without a copy.")
+      .def_prop_ro(
+          "submitted", [](const PyRequest& self) { return text(wire::format_date(self.it->submitted())); },
+          "ISO 8601 date of the request.")
+      .def_prop_ro(
+          "completed",
+          [](const PyRequest& self) -> nb::object {
+            const std::string_view date = self.it->reply().date.view();
+            return date.empty() ? nb::none() : text(date);
+          },
+          "ISO 8601 date of the reply's header; None while pending, and when the client made the reply itself.")
+      .def_prop_ro(
+          "received",
+          [](const PyRequest& self) -> std::optional<double> {
+            if (!self.it->done()) return std::nullopt;
+            return std::chrono::duration<double>(self.it->received().time_since_epoch()).count();
+          },
+          "Unix time at which the io thread had the reply.")
+      .def_prop_ro(
+          "sent",
+          [](const PyRequest& self) {
+            self.returned->release();
+            return self.it->sent();
+          },
+          "The transport has let go of the request's buffers: they may be changed again.")
+      .def_prop_ro("stdout", [](const PyRequest& self) { return text(self.it->output().out); })
+      .def_prop_ro("stderr", [](const PyRequest& self) { return text(self.it->output().err); })
+      .def_prop_ro(
+          "outputs", [](const PyRequest& self) { return outputs_of(*self.it); },
+          "Every iopub message but status and stream: (msg_type, content JSON, metadata JSON, buffers).");
+}
+
+}  // namespace
+
+void bind_client(nb::module_& module) {
+  bind_blob(module);
+  bind_request(module);
+  nb::class_<PyClient>(module, "ClientCore",
+                       "A connection to a controller: one C++ io thread that owns all of a client's sockets.")
+      .def(nb::init<std::string_view, double>(), "connection"_a, nb::kw_only(), "timeout"_a = 10.0)
+      .def_prop_ro("session", &PyClient::session)
+      .def_prop_ro("task_scheme", &PyClient::task_scheme)
+      .def_prop_ro("closed", &PyClient::closed)
+      .def_prop_ro("generation", &PyClient::generation, "Grows with each engine that joins or leaves.")
+      .def("engines", &PyClient::engines, "Registered engines now, {id: uuid}, in order of id.")
+      .def("wait_generation", &PyClient::wait_generation, "seen"_a, "timeout"_a)
+      .def("submit", &PyClient::submit, "channel"_a, "msg_type"_a, "content"_a = "{}", "metadata"_a = "{}",
+           "buffers"_a = nb::make_tuple(), nb::kw_only(), "engine"_a = nb::none(), "track"_a = false)
+      .def("wait", &PyClient::wait, "requests"_a, "timeout"_a = nb::none(), nb::kw_only(), "outputs"_a = false,
+           "any"_a = false)
+      .def("watch", &PyClient::watch, "request"_a)
+      .def("next_watched", &PyClient::next_watched, "timeout"_a)
+      .def("close", &PyClient::close);
+}
+
+}  // namespace camshaft::bindings

@@ -1,0 +1,189 @@
+// bindings/cluster_bindings.cpp: camshaft._core.LocalCluster: a controller and engines on this machine.
+// Conversions and the GIL only; everything that waits lets it go.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "service/cluster_thread.hpp"
+
+namespace nb = nanobind;
+
+namespace camshaft::bindings {
+namespace {
+
+using service::ClusterSnapshot;
+using service::ClusterThread;
+using Words = std::vector<std::string>;
+
+void require(const Result<Done>& done) {
+  if (!done) throw std::runtime_error(done.error().message);
+}
+
+nb::dict to_python(const service::ProcessStatus& process) {
+  nb::dict out;
+  out["pid"] = process.pid;
+  out["log_file"] = process.log_file;
+  out["exit_code"] = process.exit ? nb::cast(process.exit->signal != 0 ? -process.exit->signal : process.exit->code)
+                                  : nb::none();
+  return out;
+}
+
+const char* name_of(ClusterSnapshot::Phase phase) {
+  switch (phase) {
+    case ClusterSnapshot::Phase::before: return "before";
+    case ClusterSnapshot::Phase::starting: return "starting";
+    case ClusterSnapshot::Phase::running: return "running";
+    case ClusterSnapshot::Phase::after: return "after";
+  }
+  return "after";
+}
+
+nb::dict to_python(const ClusterSnapshot& snapshot) {
+  nb::dict sets;
+  for (const auto& [id, set] : snapshot.sets) {
+    nb::dict engines;
+    for (const auto& [index, engine] : set.engines) engines[nb::int_(index)] = to_python(engine);
+    nb::dict one;
+    one["wanted"] = set.wanted;
+    one["ready"] = set.ready;
+    one["up"] = set.up;
+    one["failure"] = set.failure;
+    one["engines"] = engines;
+    sets[nb::str(id.c_str(), id.size())] = one;
+  }
+  nb::dict out;
+  out["generation"] = snapshot.generation;
+  out["controller"] = name_of(snapshot.controller);
+  out["controller_process"] = snapshot.controller_process ? nb::object(to_python(*snapshot.controller_process))
+                                                          : nb::object(nb::none());
+  out["sets"] = sets;
+  out["troubles"] = snapshot.troubles;
+  out["log_tail"] = snapshot.log_tail;
+  out["stopped"] = snapshot.stopped;
+  return out;
+}
+
+/// The thread behind one Python Cluster; closing it twice is fine.
+class LocalCluster final {
+ public:
+  explicit LocalCluster(service::ClusterConfig config) : thread_(std::make_unique<ClusterThread>(std::move(config))) {}
+  ~LocalCluster() { close(); }
+  ClusterThread& thread() {
+    if (!thread_) throw std::runtime_error("this cluster is closed");
+    return *thread_;
+  }
+  void close() {
+    if (!thread_) return;
+    if (::getpid() != pid_) {  // forked: the thread lives in the parent only, and so does the cluster
+      (void)thread_.release();
+      return;
+    }
+    const nb::gil_scoped_release unlocked;
+    thread_.reset();
+  }
+
+ private:
+  std::unique_ptr<ClusterThread> thread_;
+  int pid_ = ::getpid();
+};
+
+}  // namespace
+
+void bind_cluster(nb::module_& module) {
+  nb::class_<LocalCluster>(module, "LocalCluster", "A controller and engines on this machine, watched by a C++ thread.")
+      .def(
+          "__init__",
+          [](LocalCluster* self, const std::string& ipython_dir, const std::string& profile_dir,
+             const std::string& cluster_id, Words controller_cmd, Words engine_cmd, Words controller_args,
+             Words engine_args, const std::string& controller_ip, const std::string& controller_location,
+             std::vector<std::pair<std::string, std::string>> environment, const std::string& work_dir,
+             double controller_timeout, double engine_timeout, bool outlive, bool send_connection) {
+            const auto seconds = [](double value) {
+              return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value));
+            };
+            service::ClusterConfig config;
+            config.plan.profile = {ipython_dir, profile_dir};
+            config.plan.cluster_id = cluster_id;
+            config.plan.controller_cmd = std::move(controller_cmd);
+            config.plan.engine_cmd = std::move(engine_cmd);
+            config.plan.controller_args = std::move(controller_args);
+            config.plan.engine_args = std::move(engine_args);
+            config.plan.controller_ip = controller_ip;
+            config.plan.controller_location = controller_location;
+            config.plan.environment = std::move(environment);
+            config.plan.work_dir = work_dir;
+            config.plan.launcher_pid = ::getpid();
+            config.limits.controller_timeout = seconds(controller_timeout);
+            config.limits.engine_timeout = seconds(engine_timeout);
+            config.outlive_us = outlive;
+            config.send_connection = send_connection;
+            config.program = "python";
+            if (auto fine = cluster::check_cluster_id(cluster_id); !fine) {
+              throw nb::value_error(fine.error().message.c_str());
+            }
+            new (self) LocalCluster(std::move(config));
+          },
+          nb::kw_only(), nb::arg("ipython_dir"), nb::arg("profile_dir"), nb::arg("cluster_id"),
+          nb::arg("controller_cmd"), nb::arg("engine_cmd"), nb::arg("controller_args") = Words{},
+          nb::arg("engine_args") = Words{}, nb::arg("controller_ip") = "", nb::arg("controller_location") = "",
+          nb::arg("environment") = std::vector<std::pair<std::string, std::string>>{}, nb::arg("work_dir") = "",
+          nb::arg("controller_timeout") = 60.0, nb::arg("engine_timeout") = 60.0, nb::arg("outlive") = false,
+          nb::arg("send_connection") = true)
+      .def("start_controller", [](LocalCluster& self) {
+        auto& thread = self.thread();
+        const auto done = [&] {
+          const nb::gil_scoped_release unlocked;
+          return thread.start_controller();
+        }();
+        require(done);
+      }, "Start a controller; returns once it was launched. RuntimeError when this cluster runs already.")
+      .def("adopt_controller", [](LocalCluster& self) {
+        auto& thread = self.thread();
+        const auto done = [&] {
+          const nb::gil_scoped_release unlocked;
+          return thread.adopt_controller();
+        }();
+        require(done);
+      }, "Use the controller that wrote this profile's connection files.")
+      .def("start_engines", [](LocalCluster& self, const std::string& set, int n) { self.thread().start_engines(set, n); },
+           nb::arg("set_id"), nb::arg("n"), "Start n engines as soon as the controller is ready; returns at once.")
+      .def("stop_engines", [](LocalCluster& self, const std::string& set) { self.thread().stop_engines(set); },
+           nb::arg("set_id"), "Ask the engines of a set to stop; those that do not within 5 s are killed.")
+      .def("signal_engines",
+           [](LocalCluster& self, int number, const std::optional<std::string>& set) {
+             self.thread().signal_engines(set, number);
+           },
+           nb::arg("signum"), nb::arg("set_id") = nb::none(), "Send a signal to all engines, or those of one set.")
+      .def("stop", [](LocalCluster& self) { self.thread().stop(); }, "Ask engines, then the controller, to stop.")
+      .def("snapshot", [](LocalCluster& self) { return to_python(self.thread().snapshot()); },
+           "What is known now: generation, controller, controller_process, sets, troubles, log_tail, stopped.")
+      .def("wait",
+           [](LocalCluster& self, std::uint64_t seen, double timeout) {
+             // Short slices: Ctrl-C must be seen, and this thread is where Python handles it.
+             auto& thread = self.thread();
+             const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(timeout);
+             for (;;) {
+               const auto left = std::chrono::duration_cast<Duration>(until - std::chrono::steady_clock::now());
+               const auto slice = std::min<Duration>(left, std::chrono::milliseconds(50));
+               std::uint64_t now = 0;
+               {
+                 const nb::gil_scoped_release unlocked;
+                 now = thread.wait(seen, slice);
+               }
+               if (PyErr_CheckSignals() != 0) throw nb::python_error();
+               if (now != seen || left <= slice) return now;
+             }
+           },
+           nb::arg("seen"), nb::arg("timeout"),
+           "Wait until the generation differs from `seen`, or `timeout` seconds; returns it. Honours Ctrl-C.")
+      .def("close", &LocalCluster::close,
+           "Give up the watch; what still runs is killed, unless it may outlive this process. Idempotent.");
+}
+
+}  // namespace camshaft::bindings

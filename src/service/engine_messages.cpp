@@ -1,0 +1,82 @@
+#include "service/engine_messages.hpp"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <nlohmann/json.hpp>
+
+#include "wire/date.hpp"
+#include "wire/json.hpp"
+
+namespace camshaft::service {
+
+struct MetadataReader::State {
+  simdjson::dom::parser parser;
+};
+
+MetadataReader::MetadataReader() : state_(std::make_unique<State>()) {}
+MetadataReader::~MetadataReader() = default;
+
+EchoedMetadata MetadataReader::read(std::string_view json) {
+  EchoedMetadata found;
+  if (json.size() <= 2) return found;  // {}: what 7.x clients send
+  simdjson::dom::object object;
+  if (state_->parser.parse(json.data(), json.size()).get_object().get(object) != simdjson::SUCCESS) return found;
+  for (const auto& [key, value] : object) {
+    if (key == "codec") {
+      std::string_view text;
+      if (value.get_string().get(text) == simdjson::SUCCESS) found.codec = text;
+    } else if (key == "label") {
+      found.label = simdjson::minify(value);
+    } else if (key == "is_broadcast") {
+      found.is_broadcast = simdjson::minify(value);
+    } else if (key == "is_coalescing") {
+      found.is_coalescing = simdjson::minify(value);
+    } else if (key == "original_msg_id") {
+      found.original_msg_id = simdjson::minify(value);
+    }
+  }
+  return found;
+}
+
+std::string reply_metadata(const EngineTask& task, const EngineReply& reply, const EngineId& uuid,
+                           EngineNumber number) {
+  std::string text;
+  text.reserve(320);
+  auto out = std::back_inserter(text);
+  fmt::format_to(
+      out,
+      R"({{"started": "{}", "dependencies_met": {}, "engine": "{}", "is_broadcast": {}, "is_coalescing": {}, )"
+      R"("original_msg_id": {}, "label": {}, "status": "{}")",
+      wire::format_date(task.started), reply.unmet_dependency ? "false" : "true", uuid.value,
+      task.metadata.is_broadcast, task.metadata.is_coalescing, task.metadata.original_msg_id, task.metadata.label,
+      reply.status);
+  if (reply.status == "error")
+    fmt::format_to(out, R"(, "engine_info": {{"engine_uuid": "{}", "engine_id": {}}})", uuid.value, to_int(number));
+  if (task.parent->counted)
+    fmt::format_to(out, R"(, "codec": {}, "outputs": {})", wire::quote(task.metadata.codec), task.parent->outputs);
+  text += '}';
+  return text;
+}
+
+std::string iopub_topic(EngineNumber number, std::string_view msg_type, std::string_view content) {
+  const auto engine = [&](std::string_view what) { return fmt::format("engine.{}.{}", to_int(number), what); };
+  if (msg_type == "stream") return engine(content.find(R"("name": "stderr")") < 20 ? "stderr" : "stdout");
+  if (msg_type == "display_data" || msg_type == "update_display_data" || msg_type == "clear_output")
+    return engine("displaypub");
+  if (msg_type == "data_message") return "datapub";
+  if (msg_type == "shutdown_reply") return engine("shutdown");
+  if (msg_type.substr(0, 5) == "comm_") {
+    const auto body = nlohmann::json::parse(content, nullptr, false);
+    if (body.is_object() && body.contains("comm_id") && body["comm_id"].is_string())
+      return "comm-" + body["comm_id"].get<std::string>();
+    return "comm";
+  }
+  return engine(msg_type);
+}
+
+std::string stream_content(std::string_view name, std::string_view text) {
+  return fmt::format(R"({{"name": "{}", "text": {}}})", name, wire::quote(text));
+}
+
+}  // namespace camshaft::service

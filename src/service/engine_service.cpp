@@ -1,0 +1,541 @@
+#include "service/engine_service.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "wire/date.hpp"
+#include "wire/json.hpp"
+
+namespace camshaft::service {
+
+using engine::Link;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr Duration kDroppedEvery = seconds(10);
+// How long the interpreter has to stop: user code after an interrupt, and everybody's atexit handlers.
+constexpr Duration kStopGrace = seconds(2);
+constexpr Duration kLifelineGrace = milliseconds(500);
+// A reply leaves the machine within this before a signal may end the process.
+constexpr Duration kReplyLead = milliseconds(30);
+
+// Empties a descriptor of wake-ups; false at its end.
+bool drain(int descriptor) {
+  char bytes[64];
+  ssize_t got;
+  do {
+    got = read(descriptor, bytes, sizeof bytes);
+  } while (got == sizeof bytes || (got < 0 && errno == EINTR));
+  return got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
+}
+
+void set_nonblocking(int descriptor) { fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK); }
+
+}  // namespace
+
+EngineService::EngineService(EngineConfig config, Log& log, std::function<void(EngineNumber)> number_changed)
+    : config_(std::move(config)),
+      log_(log),
+      number_changed_(std::move(number_changed)),
+      interpreter_(pthread_self()),
+      loop_(clock_),
+      context_(std::make_unique<net::Context>()),
+      membership_(config_.membership, clock_.now()),
+      ids_(SessionId(config_.membership.uuid.value), getpid()) {
+  // Signals belong to the interpreter's thread: the io thread is born with all of them blocked.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+EngineService::~EngineService() { close(); }
+
+void EngineService::run() {
+  if (config_.lifeline >= 0) {
+    set_nonblocking(config_.lifeline);
+    loop_.on_readable(config_.lifeline, [this] {
+      if (drain(config_.lifeline)) return;
+      loop_.forget(config_.lifeline);
+      log_.info("whoever started this engine is gone: stopping");
+      begin_stop(0, kLifelineGrace);
+    });
+  }
+  if (config_.stop_requests >= 0) {
+    set_nonblocking(config_.stop_requests);
+    loop_.on_readable(config_.stop_requests, [this] {
+      drain(config_.stop_requests);
+      log_.info("SIGTERM: stopping");
+      begin_stop(0, kStopGrace);
+    });
+  }
+  if (config_.wake_ups >= 0) {
+    set_nonblocking(config_.wake_ups);
+    loop_.on_readable(config_.wake_ups, [this] {
+      drain(config_.wake_ups);
+      wake();
+    });
+  }
+  feed(engine::Tick{});
+  loop_.run();
+  links_.reset();  // sockets end on the thread that used them
+}
+
+// ---- membership -----------------------------------------------------------------------------------------------------
+
+void EngineService::feed(const engine::MemberEvent& event) {
+  if (leaving_) return;
+  for (const auto& action : membership_.handle(event, clock_.now())) perform(action);
+  rearm_tick();
+}
+
+void EngineService::rearm_tick() {
+  if (tick_) loop_.cancel(*tick_);
+  tick_.reset();
+  if (membership_.wake_at() == TimePoint::max()) return;
+  tick_ = loop_.at(membership_.wake_at(), [this] {
+    tick_.reset();
+    feed(engine::Tick{});
+  });
+}
+
+void EngineService::perform(const engine::MemberAction& action) {
+  struct {
+    EngineService& self;
+    // Links come and go between rounds: the loop must not lose a socket whose handler is running.
+    void operator()(const engine::ReadConnection&) {
+      self.loop_.post([s = &self] { s->read_connection(); });
+    }
+    void operator()(const engine::CloseLinks&) {
+      self.loop_.post([s = &self] { s->close_links(); });
+    }
+    void operator()(const engine::SendRegistration& a) {
+      std::string content = fmt::format(R"({{"uuid": "{}")", self.uuid().value);
+      if (a.number) content += fmt::format(R"(, "id": {})", to_int(*a.number));
+      self.send_to_hub("registration_request", content + "}");
+    }
+    void operator()(const engine::ConnectBroadcast& a) {
+      if (!self.links_) return;
+      if (const auto done = self.links_->connect_broadcast(a.number); !done)
+        self.log_.warning("{}", done.error().message);
+    }
+    void operator()(const engine::AnswerHeartbeats&) {
+      self.answering_ = true;
+      // The ping that came a moment ago still counts: with a slow heartbeat it saves a whole period.
+      if (self.last_ping_ && self.links_) self.links_->send_pong(*self.last_ping_);
+      self.last_ping_.reset();
+      self.loop_.post([s = &self] {
+        if (s->links_) s->links_->settle();
+      });
+    }
+    void operator()(const engine::ForgetRequests&) {
+      std::size_t forgotten = 0;
+      {
+        const std::lock_guard lock(self.queue_mutex_);
+        for (const auto& a : self.queue_.handle(engine::ControllerLost{}))
+          forgotten += self.waiting_.erase(static_cast<std::uint64_t>(std::get<engine::Discard>(a).ticket));
+      }
+      if (forgotten > 0) self.log_.warning("dropped {} waiting requests of the controller that was lost", forgotten);
+    }
+    void operator()(const engine::Say& a) {
+      if (self.log_.enabled(a.level)) self.log_.write(a.level, a.line);
+    }
+    void operator()(const engine::Exit& a) {
+      self.log_.error("{}", a.line);
+      self.begin_stop(a.code, kStopGrace);
+    }
+  } doer{*this};
+  std::visit(doer, action);
+}
+
+void EngineService::read_connection() {
+  std::string source = config_.file.string();
+  Result<std::string> text =
+      config_.connection ? Result<std::string>(*config_.connection) : wire::read_file(config_.file);
+  if (config_.connection) source = "IPP_CONNECTION_INFO";
+  if (!text) return feed(engine::Unconfigured{text.error().message});
+  if (links_ && *text == connection_text_) return;  // still the controller that does not answer
+
+  auto connection = wire::parse_engine_connection(*text);
+  if (!connection) return feed(engine::Unconfigured{fmt::format("{}: {}", source, connection.error().message)});
+  if (config_.location) connection->location = *config_.location;
+  if (config_.key) connection->key = *config_.key;
+  if (connection->curve_serverkey && !connection->curve_serverkey->empty())
+    return feed(
+        engine::Unconfigured{fmt::format("{} asks for CURVE encryption, which this engine does not speak", source)});
+  auto signer = wire::Signer::make(connection->signature_scheme, connection->key);
+  if (!signer) return feed(engine::Unconfigured{fmt::format("{}: {}", source, signer.error().message)});
+
+  close_links();
+  EngineLinks::Handlers handlers;
+  handlers.on_registration = [this](Frames frames) { on_registration(std::move(frames)); };
+  handlers.on_shell = [this](Frames frames) { on_shell(std::move(frames)); };
+  handlers.on_control = [this](Frames frames) { on_control(std::move(frames)); };
+  handlers.on_ping = [this](Frames frames) { on_ping(std::move(frames)); };
+  handlers.on_link = [this](Link link, bool up) {
+    if (up) {
+      feed(engine::LinkUp{link});
+    } else {
+      feed(engine::LinkDown{link});
+    }
+  };
+  auto links = EngineLinks::connect(*context_, loop_, *connection, uuid(), std::move(handlers));
+  if (!links) return feed(engine::Unconfigured{fmt::format("{}: {}", source, links.error().message)});
+  links_ = std::move(*links);
+  signer_.emplace(std::move(*signer));
+  connection_text_ = *text;
+  feed(engine::Configured{source, links_->address()});
+}
+
+void EngineService::close_links() {
+  links_.reset();
+  answering_ = false;
+  last_ping_.reset();
+}
+
+void EngineService::on_ping(Frames frames) {
+  if (answering_) {
+    links_->send_pong(frames);
+    feed(engine::Pinged{});
+  } else {
+    last_ping_ = std::move(frames);
+  }
+}
+
+void EngineService::on_registration(Frames frames) {
+  const auto message = open(std::move(frames));
+  if (!message || message->header.msg_type != "registration_reply") return;
+  const auto content = nlohmann::json::parse(message->parts.content.view(), nullptr, false);
+  if (!content.is_object()) return;
+  if (content.value("status", "") == "ok" && content.contains("id") && content["id"].is_number_integer()) {
+    engine::Accepted accepted{EngineNumber{content["id"].get<std::int32_t>()}};
+    if (content.contains("hb_period") && content["hb_period"].is_number())
+      accepted.hb_period = milliseconds(content["hb_period"].get<std::int64_t>());
+    number_.store(to_int(accepted.number));
+    number_changed_(accepted.number);
+    feed(accepted);
+  } else {
+    const auto text = [&](const char* key) {
+      return content.contains(key) && content[key].is_string() ? content[key].get<std::string>() : std::string();
+    };
+    feed(engine::Refused{text("ename"), text("evalue")});
+  }
+}
+
+// ---- requests -------------------------------------------------------------------------------------------------------
+
+std::optional<wire::Message> EngineService::open(Frames frames) {
+  auto message = wire::decode(std::move(frames), *signer_);
+  if (!message) {
+    count_dropped(message.error());
+    return std::nullopt;
+  }
+  if (!replay_guard_.is_fresh(message->parts.signature.view())) {
+    count_dropped({Errc::replayed, "a message seen before"});
+    return std::nullopt;
+  }
+  return std::move(*message);
+}
+
+void EngineService::count_dropped(const Error& error) {
+  const auto tell = [this] {
+    std::string text;
+    for (const auto& [code, count] : dropped_) {
+      const char* what = code == Errc::bad_signature ? "with a bad signature (a peer with another key?)"
+                         : code == Errc::replayed    ? "seen before"
+                                                     : "that cannot be read";
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, what);
+    }
+    dropped_.clear();
+    if (!text.empty()) log_.warning("dropped messages: {}", text);
+  };
+  ++dropped_[error.code];
+  if (dropped_timer_) return;
+  tell();
+  dropped_timer_ = true;
+  loop_.at(clock_.now() + kDroppedEvery, [this, tell] {
+    dropped_timer_ = false;
+    tell();
+  });
+}
+
+ParentPtr EngineService::make_parent(const wire::Message& message) const {
+  auto parent = std::make_shared<EngineParent>();
+  parent->id = message.header.msg_id;
+  parent->header = Blob::of(message.parts.header.str());  // a copy: the request's buffers must not live as long
+  return parent;
+}
+
+void EngineService::on_shell(Frames frames) {
+  auto message = open(std::move(frames));
+  if (!message) return;
+  if (message->header.msg_type == "kernel_info_request") {
+    EngineTask task;
+    task.msg_type = message->header.msg_type;
+    task.identities = message->parts.identities;
+    task.parent = make_parent(*message);
+    task.started = clock_.wall();
+    EngineReply reply;
+    reply.content = config_.kernel_info;
+    send_reply(task, reply);
+    return;
+  }
+  queue(std::move(*message), false);
+}
+
+void EngineService::queue(wire::Message message, bool on_control) {
+  auto task = std::make_shared<EngineTask>();
+  task->ticket = engine::Ticket{next_ticket_++};
+  task->msg_type = message.header.msg_type;
+  task->kind = task->msg_type == "apply_request"     ? engine::Kind::apply
+               : task->msg_type == "execute_request" ? engine::Kind::execute
+               : on_control                          ? engine::Kind::clear
+                                                     : engine::Kind::other;
+  task->on_control = on_control;
+  task->metadata = metadata_reader_.read(message.parts.metadata.view());
+  task->parent = make_parent(message);
+  task->parent->counted = !task->metadata.codec.empty();
+  task->identities = std::move(message.parts.identities);
+  task->content = std::move(message.parts.content);
+  task->buffers = std::move(message.parts.buffers);
+  std::vector<engine::Action> actions;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    waiting_.emplace(static_cast<std::uint64_t>(task->ticket), task);
+    actions = queue_.handle(engine::Arrived{{task->ticket, message.header.msg_id, task->kind}});
+    if (!actions.empty() && std::holds_alternative<engine::Start>(actions.front())) {
+      waiting_.erase(static_cast<std::uint64_t>(task->ticket));
+      slot_ = std::move(task);
+      actions.clear();
+      queue_changed_.notify_one();
+    }
+  }
+  settle(actions);
+}
+
+// Answers the requests that the queue gave up; not for Start, which goes to the interpreter.
+void EngineService::settle(const std::vector<engine::Action>& actions) {
+  for (const auto& action : actions) {
+    const auto* aborted = std::get_if<engine::AnswerAborted>(&action);
+    if (aborted == nullptr) continue;
+    TaskPtr task;
+    {
+      const std::lock_guard lock(queue_mutex_);
+      const auto found = waiting_.find(static_cast<std::uint64_t>(aborted->ticket));
+      if (found == waiting_.end()) continue;
+      task = std::move(found->second);
+      waiting_.erase(found);
+    }
+    task->started = clock_.wall();
+    EngineReply reply;
+    reply.status = "aborted";
+    reply.content = R"({"status": "aborted"})";
+    send_reply(*task, reply);
+    if (!task->parent->counted) send_status(*task->parent, "idle");
+  }
+}
+
+EngineService::Taken EngineService::next() {
+  std::unique_lock lock(queue_mutex_);
+  if (!slot_ && !stopping_ && !queue_.running()) {
+    for (const auto& action : queue_.handle(engine::Idle{}))
+      if (const auto* start = std::get_if<engine::Start>(&action)) {
+        auto node = waiting_.extract(static_cast<std::uint64_t>(start->ticket));
+        slot_ = std::move(node.mapped());
+      }
+  }
+  queue_changed_.wait(lock, [&] { return slot_ || woken_ || stopping_; });
+  if (stopping_) return {Next::stopped, nullptr};
+  if (slot_) {
+    TaskPtr task = std::move(slot_);
+    slot_.reset();
+    lock.unlock();
+    task->started = clock_.wall();
+    if (!task->parent->counted && !task->on_control)
+      loop_.post([this, parent = task->parent] { send_status(*parent, "busy"); });
+    return {Next::task, std::move(task)};
+  }
+  woken_ = false;
+  return {Next::woken, nullptr};
+}
+
+void EngineService::finish(const TaskPtr& task, EngineReply reply) {
+  std::vector<engine::Action> actions;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    actions = queue_.handle(engine::Finished{task->ticket, reply.aborts_executes});
+  }
+  loop_.post([this, task, reply = std::make_shared<EngineReply>(std::move(reply)),
+              chunks = std::make_shared<std::vector<Chunk>>(take_chunks()), actions = std::move(actions)] {
+    send_chunks(std::move(*chunks));
+    if (!reply->silent) send_reply(*task, *reply);
+    if (!task->parent->counted && !task->on_control) send_status(*task->parent, "idle");
+    settle(actions);
+  });
+}
+
+void EngineService::send_reply(const EngineTask& task, const EngineReply& reply) {
+  if (!links_) return;  // whoever asked went with the controller
+  wire::Outgoing out;
+  out.identities = task.identities;
+  out.header = header(engine::reply_type(task.msg_type));
+  out.parent = task.parent->header;
+  if (task.kind == engine::Kind::apply || task.kind == engine::Kind::execute) {
+    out.metadata = Blob::of(reply_metadata(task, reply, uuid(), number()));
+  } else {
+    out.metadata = Blob::of(fmt::format(R"({{"engine": "{}", "status": "{}"}})", uuid().value, reply.status));
+  }
+  out.content = Blob::of(reply.content);
+  out.buffers = reply.buffers;
+  const Frames frames = wire::encode(std::move(out), *signer_);
+  if (task.on_control) {
+    links_->send_control(frames);
+  } else {
+    links_->send_shell(frames);
+  }
+}
+
+// ---- control --------------------------------------------------------------------------------------------------------
+
+void EngineService::on_control(Frames frames) {
+  auto message = open(std::move(frames));
+  if (!message) return;
+  const auto request = engine::read_control(message->header.msg_type, message->parts.content.view());
+  if (std::holds_alternative<engine::ClearRequest>(request)) {
+    queue(std::move(*message), true);
+  } else {
+    answer_control(*message, request);
+  }
+}
+
+void EngineService::answer_control(const wire::Message& message, const engine::ControlRequest& request) {
+  const std::string type = engine::reply_type(message.header.msg_type);
+  const std::string ok = R"({"status": "ok"})";
+  if (const auto* abort = std::get_if<engine::AbortRequest>(&request)) {
+    std::vector<engine::Action> actions;
+    {
+      const std::lock_guard lock(queue_mutex_);
+      actions = queue_.handle(engine::Abort{abort->ids});
+    }
+    settle(actions);
+    send_control_reply(message, type, ok);
+  } else if (const auto* signal = std::get_if<engine::SignalRequest>(&request)) {
+    send_control_reply(message, type, ok);
+    deliver_signal(signal->signal);
+  } else if (std::holds_alternative<engine::InterruptRequest>(request)) {
+    send_control_reply(message, type, ok);
+    deliver_signal(SIGINT);
+  } else if (std::holds_alternative<engine::KernelInfoRequest>(request)) {
+    send_control_reply(message, type, config_.kernel_info);
+  } else if (const auto* shutdown = std::get_if<engine::ShutdownRequest>(&request)) {
+    const std::string content = fmt::format(R"({{"status": "ok", "restart": {}}})", shutdown->restart);
+    send_control_reply(message, type, content);
+    const ParentPtr parent = make_parent(message);
+    send_iopub(*parent, "shutdown_reply", content, "{}", {});
+    log_.info("shutdown requested: stopping");
+    begin_stop(0, kStopGrace);
+  } else if (const auto* bad = std::get_if<engine::BadControl>(&request)) {
+    send_control_reply(message, type, wire::error_content(bad->ename, bad->evalue));
+  } else {
+    log_.warning("unknown control message {}", message.header.msg_type);
+    const ParentPtr parent = make_parent(message);
+    send_status(*parent, "busy");
+    send_status(*parent, "idle");
+  }
+}
+
+void EngineService::deliver_signal(int signal) {
+  if (signal == SIGINT) {
+    // Only user code is interrupted: a signal to an idle engine must not hit the request that comes next.
+    const std::lock_guard lock(queue_mutex_);
+    if (queue_.running()) pthread_kill(interpreter_, SIGINT);
+    return;
+  }
+  if (signal == 0) return;
+  if (signal == SIGKILL && membership_.number())
+    send_to_hub("unregistration_request", fmt::format(R"({{"id": {}}})", to_int(number())));
+  loop_.at(clock_.now() + kReplyLead, [signal] { kill(getpid(), signal); });
+}
+
+void EngineService::send_control_reply(const wire::Message& message, const std::string& type, std::string content) {
+  if (!links_) return;
+  wire::Outgoing out;
+  out.identities = message.parts.identities;
+  out.header = header(type);
+  out.parent = message.parts.header;
+  out.metadata = Blob::of(fmt::format(R"({{"engine": "{}"}})", uuid().value));
+  out.content = Blob::of(std::move(content));
+  links_->send_control(wire::encode(std::move(out), *signer_));
+}
+
+// ---- sending --------------------------------------------------------------------------------------------------------
+
+void EngineService::send_to_hub(std::string_view type, std::string content) {
+  if (!links_) return;
+  wire::Outgoing out;
+  out.header = header(type);
+  out.content = Blob::of(std::move(content));
+  links_->send_registration(wire::encode(std::move(out), *signer_));
+}
+
+Blob EngineService::header(std::string_view type) {
+  return Blob::of(wire::make_header(ids_.next(), type, SessionId(uuid().value), config_.username, clock_.wall()));
+}
+
+// ---- the end --------------------------------------------------------------------------------------------------------
+
+void EngineService::wake() {
+  const std::lock_guard lock(queue_mutex_);
+  woken_ = true;
+  queue_changed_.notify_one();
+}
+
+void EngineService::stop(int code, Duration grace) {
+  loop_.post([this, code, grace] { begin_stop(code, grace); });
+}
+
+void EngineService::begin_stop(int code, Duration grace) {
+  bool running;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    if (stopping_) return;
+    stopping_ = true;
+    running = queue_.running().has_value();
+    queue_changed_.notify_one();
+  }
+  exit_code_.store(code);
+  leaving_ = true;
+  const auto number = membership_.number();
+  if (number || links_)
+    send_to_hub("unregistration_request", number ? fmt::format(R"({{"id": {}}})", to_int(*number)) : R"({"id": null})");
+  if (running) pthread_kill(interpreter_, SIGINT);
+  loop_.at(clock_.now() + grace, [this] { end_process(); });
+}
+
+void EngineService::end_process() {
+  send_chunks(take_chunks());
+  links_.reset();
+  context_.reset();  // waits until the farewells are sent, at most the links' linger
+  _exit(exit_code_.load());
+}
+
+void EngineService::close() {
+  if (closed_) return;
+  closed_ = true;
+  loop_.post([this] {
+    send_chunks(take_chunks());
+    loop_.stop();
+  });
+  thread_.join();
+  context_.reset();
+}
+
+}  // namespace camshaft::service
