@@ -1,0 +1,155 @@
+"""Camshaft: interactive parallel computing, with the interface of IPython Parallel and a core in C++.
+
+    import camshaft as ipp
+    with ipp.Cluster(n=4) as rc:
+        rc[:].apply_sync(lambda: 42)
+        rc.load_balanced_view().map_sync(lambda x: x**10, range(32))
+
+Names are imported when they are first used, so that `import camshaft` itself costs next to nothing.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as type checkers read it; typing itself is not worth its import here
+
+__version__ = "0.1.0"
+version_info = (0, 1, 0)
+
+_HOME = {
+    "Client": "client",
+    "DirectView": "direct",
+    "LoadBalancedView": "balanced",
+    "ViewExecutor": "executor",
+    "AsyncResult": "asyncresult",
+    "AsyncMapResult": "mapresult",
+    "AsyncHubResult": "hubresult",
+    "Cluster": "cluster",
+    "RemoteFunction": "remotefunction",
+    "ParallelFunction": "remotefunction",
+    "remote": "remotefunction",
+    "parallel": "remotefunction",
+    "Dependency": "dependency",
+    "dependent": "dependency",
+    "depend": "dependency",
+    "require": "dependency",
+    "Reference": "serialize",
+    "PrePickled": "serialize",
+    "SerializationError": "error",
+    "interactive": "onengine",
+    "ALL_COMPLETED": "asyncresult",
+    "FIRST_COMPLETED": "asyncresult",
+    "FIRST_EXCEPTION": "asyncresult",
+    "IPythonError": "error",
+    "KernelError": "error",
+    "EngineError": "error",
+    "NoEnginesRegistered": "error",
+    "TaskAborted": "error",
+    "TaskTimeout": "error",
+    "TimeoutError": "error",
+    "UnmetDependency": "error",
+    "ImpossibleDependency": "error",
+    "DependencyTimeout": "error",
+    "InvalidDependency": "error",
+    "RemoteError": "error",
+    "TaskRejectError": "error",
+    "CompositeError": "error",
+    "AlreadyDisplayedError": "error",
+}
+_MODULES = frozenset({"error", "serialize", "cluster", "engine"})
+
+__all__ = [
+    "ALL_COMPLETED",
+    "AlreadyDisplayedError",
+    "AsyncHubResult",
+    "AsyncMapResult",
+    "AsyncResult",
+    "Client",
+    "Cluster",
+    "CompositeError",
+    "Dependency",
+    "DependencyTimeout",
+    "DirectView",
+    "EngineError",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "IPythonError",
+    "ImpossibleDependency",
+    "InvalidDependency",
+    "KernelError",
+    "LoadBalancedView",
+    "NoEnginesRegistered",
+    "ParallelFunction",
+    "PrePickled",
+    "Reference",
+    "RemoteError",
+    "RemoteFunction",
+    "SerializationError",
+    "TaskAborted",
+    "TaskRejectError",
+    "TaskTimeout",
+    "TimeoutError",
+    "UnmetDependency",
+    "ViewExecutor",
+    "__version__",
+    "depend",
+    "dependent",
+    "error",
+    "interactive",
+    "parallel",
+    "remote",
+    "require",
+    "version_info",
+]
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from . import error
+    from .asyncresult import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, AsyncResult
+    from .balanced import LoadBalancedView
+    from .client import Client
+    from .cluster import Cluster
+    from .dependency import Dependency, depend, dependent, require
+    from .direct import DirectView
+    from .error import (
+        AlreadyDisplayedError,
+        CompositeError,
+        DependencyTimeout,
+        EngineError,
+        ImpossibleDependency,
+        InvalidDependency,
+        IPythonError,
+        KernelError,
+        NoEnginesRegistered,
+        RemoteError,
+        SerializationError,
+        TaskAborted,
+        TaskRejectError,
+        TaskTimeout,
+        TimeoutError,
+        UnmetDependency,
+    )
+    from .executor import ViewExecutor
+    from .hubresult import AsyncHubResult
+    from .mapresult import AsyncMapResult
+    from .onengine import interactive
+    from .remotefunction import ParallelFunction, RemoteFunction, parallel, remote
+    from .serialize import PrePickled, Reference
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    home = _HOME.get(name)
+    if home is not None:
+        value = getattr(import_module(f"{__name__}.{home}"), name)
+    elif name in _MODULES:
+        value = import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,234 @@
+"""The C++ core of camshaft: the client's connection, the engine's message loop, and the local cluster.
+
+This stub is the contract between Python and C++; src/bindings/ implements it.
+"""
+
+from collections.abc import Buffer, Sequence
+from typing import Any
+
+class Request:
+    """One request that was sent, and what came back. Lives in C++; reading a property never blocks."""
+
+    @property
+    def msg_id(self) -> str: ...
+    @property
+    def done(self) -> bool:
+        """The reply is here (or the engine is known to be dead, or the connection was closed)."""
+    @property
+    def outputs_done(self) -> bool:
+        """All stdout, stderr and display output of the request is here too."""
+    @property
+    def status(self) -> str:
+        """'pending', 'ok', 'error' or 'aborted': content.status of the reply."""
+    @property
+    def engine_uuid(self) -> str | None:
+        """The engine that was addressed or, once it answered, the engine that did."""
+    @property
+    def content(self) -> str:
+        """Reply content, JSON text ('{}' while pending). Failures made by the client itself look like a peer's:
+        {"status": "error", "ename": "EngineError", "evalue": ..., "traceback": [...], "engine_info": {}}."""
+    @property
+    def metadata(self) -> str:
+        """Reply metadata, JSON text ('{}' while pending)."""
+    @property
+    def buffers(self) -> list[memoryview]:
+        """Reply buffers: read-only views of the received message, without a copy."""
+    @property
+    def submitted(self) -> str:
+        """ISO 8601 date of the request."""
+    @property
+    def completed(self) -> str | None:
+        """ISO 8601 date of the reply's header."""
+    @property
+    def received(self) -> float | None:
+        """Unix time at which the io thread had the reply."""
+    @property
+    def sent(self) -> bool:
+        """The transport has let go of the request's buffers: they may be changed again."""
+    @property
+    def stdout(self) -> str: ...
+    @property
+    def stderr(self) -> str: ...
+    @property
+    def outputs(self) -> list[tuple[str, str, str, list[memoryview]]]:
+        """Every iopub message but status and stream, in order: (msg_type, content JSON, metadata JSON, buffers)."""
+
+class ClientCore:
+    """A connection to a controller: one C++ io thread that owns all of a client's sockets."""
+
+    def __init__(self, connection: str, *, timeout: float = 10.0) -> None:
+        """Connect with the JSON text of a client connection file.
+
+        Raises ValueError for a bad file, TimeoutError when the controller does not answer within `timeout` seconds
+        (the message names the address and says what to check), RuntimeError when it refuses.
+        """
+    @property
+    def session(self) -> str: ...
+    @property
+    def task_scheme(self) -> str: ...
+    @property
+    def closed(self) -> bool: ...
+    def engines(self) -> dict[int, str]:
+        """Registered engines now, {id: uuid}, in order of id."""
+    @property
+    def generation(self) -> int:
+        """Grows with each engine that joins or leaves."""
+    def wait_generation(self, seen: int, timeout: float) -> int:
+        """Wait until `generation` differs from `seen` (or `timeout` seconds passed); returns it. Honours Ctrl-C."""
+    def submit(
+        self,
+        channel: str,
+        msg_type: str,
+        content: str = "{}",
+        metadata: str = "{}",
+        buffers: Sequence[Buffer] = (),
+        *,
+        engine: str | None = None,
+        track: bool = False,
+    ) -> Request:
+        """Send a request and return at once. `channel` is 'mux', 'task', 'control' or 'query'; 'mux' and 'control'
+        need the uuid of an `engine`. Large buffers are not copied: do not change them before Request.sent."""
+    def wait(
+        self, requests: Sequence[Request], timeout: float | None = None, *, outputs: bool = False, any: bool = False
+    ) -> bool:
+        """Wait until all (or any) of `requests` are done, with their outputs if asked. Without the GIL; wakes for
+        signals, so KeyboardInterrupt leaves everything usable. False on timeout."""
+    def watch(self, request: Request) -> None:
+        """Ask that `request` shows up in next_watched once it is done."""
+    def next_watched(self, timeout: float) -> list[Request]:
+        """Requests under watch that are done now; waits for the first. For one background thread."""
+    def close(self) -> None:
+        """Stop the io thread and close the sockets; pending requests fail. Idempotent."""
+
+class LocalCluster:
+    """A controller and engines on this machine, started and watched by a C++ thread. Calls return at once but `wait`.
+
+    The processes end with this process, however it ends, unless `outlive`.
+    """
+
+    def __init__(
+        self,
+        *,
+        ipython_dir: str,
+        profile_dir: str,
+        cluster_id: str,
+        controller_cmd: Sequence[str],
+        engine_cmd: Sequence[str],
+        controller_args: Sequence[str] = (),
+        engine_args: Sequence[str] = (),
+        controller_ip: str = "",
+        controller_location: str = "",
+        environment: Sequence[tuple[str, str]] = (),
+        work_dir: str = "",
+        controller_timeout: float = 60.0,
+        engine_timeout: float = 60.0,
+        outlive: bool = False,
+        send_connection: bool = True,
+    ) -> None:
+        """Commands are program and arguments. ValueError for a cluster id that cannot be part of a file name."""
+    def start_controller(self) -> None:
+        """Start a controller. RuntimeError when this cluster runs already or the profile cannot be made."""
+    def adopt_controller(self) -> None:
+        """Use the controller that wrote this profile's connection files. RuntimeError when there is none."""
+    def start_engines(self, set_id: str, n: int) -> None:
+        """Start `n` engines as soon as the controller is ready."""
+    def stop_engines(self, set_id: str) -> None:
+        """Ask the engines of a set to stop; those that do not within 5 s are killed."""
+    def signal_engines(self, signum: int, set_id: str | None = None) -> None:
+        """Send a signal to all engines, or those of one set."""
+    def stop(self) -> None:
+        """Ask engines, then the controller, to stop; the snapshot says `stopped` when nothing is left."""
+    def snapshot(self) -> dict[str, Any]:
+        """What is known now:
+
+        generation: int; controller: 'before', 'starting', 'running' or 'after'; controller_process: None or
+        {'pid', 'log_file', 'exit_code'} (-9 = killed by signal 9, None = runs); sets: {id: {'wanted', 'ready', 'up',
+        'failure', 'engines': {index: process}}}; troubles: list of lines; log_tail: str; stopped: bool.
+        """
+    def wait(self, seen: int, timeout: float) -> int:
+        """Wait until the generation differs from `seen`, or `timeout` seconds; returns it. Honours Ctrl-C."""
+    def close(self) -> None:
+        """Give up the watch; what still runs is killed, unless it may outlive this process. Idempotent."""
+
+def version() -> str: ...
+
+class EngineParent:
+    """What output is attributed to: a request, of which only the header is kept."""
+
+    @property
+    def msg_id(self) -> str: ...
+
+class EngineRequest:
+    """One request to run. Answer it once, by reply(), answer() or drop(); one that is forgotten becomes an error."""
+
+    @property
+    def msg_id(self) -> str: ...
+    @property
+    def msg_type(self) -> str: ...
+    @property
+    def codec(self) -> str:
+        """The codec of the buffers; '' is the official layout."""
+    @property
+    def content(self) -> str:
+        """JSON text."""
+    @property
+    def buffers(self) -> list[memoryview]:
+        """Read-only views of the received message."""
+    @property
+    def parent(self) -> EngineParent: ...
+    def reply(self, buffers: Sequence[Buffer]) -> None:
+        """Success. Large buffers are not copied: leave them unchanged."""
+    def answer(
+        self, content: str, status: str, unmet_dependency: bool = False, aborts_executes: bool = False
+    ) -> None:
+        """Any other answer; `content` is JSON text, `status` 'ok', 'error' or 'aborted'."""
+    def drop(self) -> None:
+        """No answer at all."""
+
+class EngineCore:
+    """An engine's connection to a controller: one C++ io thread. Made on the main thread, once in a process."""
+
+    def __init__(
+        self,
+        *,
+        uuid: str,
+        file: str,
+        connection: str | None = None,
+        location: str | None = None,
+        key: str | None = None,
+        engine_id: int | None = None,
+        timeout: float = 10.0,
+        wait_for_file: float = 0.0,
+        max_heartbeat_misses: int = 50,
+        username: str = "",
+        kernel_info: str = "{}",
+        lifeline: int = -1,
+        log_descriptor: int = 2,
+        log_level: int = 20,
+    ) -> None: ...
+    def next(self) -> EngineRequest | None:
+        """The next request, or None when the engine is to stop. Waits without the GIL."""
+    def write(self, parent: EngineParent | None, to_stderr: bool, text: str) -> None: ...
+    def flush(self) -> None: ...
+    def publish(
+        self,
+        parent: EngineParent | None,
+        msg_type: str,
+        content: str,
+        metadata: str = "{}",
+        buffers: Sequence[Buffer] = (),
+    ) -> None: ...
+    def log(self, level: int, line: str) -> None: ...
+    def stop(self, code: int = 0, grace: float = 2.0) -> None:
+        """Leave the controller; next() returns None. The process ends by force if close() does not come in time."""
+    def close(self) -> None: ...
+    @property
+    def wakeup_fd(self) -> int:
+        """For signal.set_wakeup_fd."""
+    @property
+    def exit_code(self) -> int: ...
+    @property
+    def engine_id(self) -> int:
+        """-1 before the registration."""
+    @property
+    def engine_uuid(self) -> str: ...

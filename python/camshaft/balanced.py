@@ -1,0 +1,213 @@
+"""LoadBalancedView: tasks that go wherever there is room."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from . import onengine
+from .asyncresult import AsyncResult
+from .dependency import Dependency
+from .mapresult import AsyncMapResult, LazyMapIterator
+from .partition import Map
+from .serialize import PrePickled, pack_call
+from .view import View, apply_reader, check_callable, deliver, name_of
+
+__all__ = ["LoadBalancedView"]
+
+
+class LoadBalancedView(View):
+    """Lets the controller choose an engine for each task.
+
+    Flags beyond those of every view: `follow` (run on an engine where these ran), `after` (run after these; both take
+    msg_ids, AsyncResults, Dependency), `timeout` (seconds that a task may wait for them), `retries` (how often to try
+    again). `targets` None means any engine.
+    """
+
+    _flag_names = (*View._flag_names, "follow", "after", "timeout", "retries")
+
+    def __init__(self, client: Any, targets: Any = None, **flags: Any) -> None:
+        self.follow: Any = None
+        self.after: Any = None
+        self.timeout: float | None = None
+        self.retries = 0
+        super().__init__(client, targets, **flags)
+
+    def set_flags(self, **flags: Any) -> Any:
+        """As View.set_flags. TypeError or ValueError for a bad `follow`, `after`, `timeout` or `retries`."""
+        for name in ("follow", "after"):
+            if name in flags:
+                flags[name] = _dependency(name, flags[name])
+        timeout = flags.get("timeout")
+        if timeout is not None:
+            if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+                raise TypeError(f"timeout must be a number of seconds or None, not {timeout!r}")
+            if timeout < 0:
+                raise ValueError(f"timeout must not be negative, but is {timeout!r}")
+        return super().set_flags(**flags)
+
+    # -- sending ------------------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> tuple[str | None, str]:
+        """(codec, metadata as JSON) for the tasks sent now."""
+        client = self.client
+        client._check_open()
+        targets = self.targets
+        if targets == "all":
+            targets = None
+        ids = client._resolve(targets)  # raises when there is no engine
+        follow, after = _dependency("follow", self.follow), _dependency("after", self.after)
+        if not isinstance(self.retries, int):
+            raise TypeError(f"retries must be an int, not {type(self.retries).__name__}")
+        asked = follow or after or self.retries or self.timeout or targets is not None
+        if asked and client._core.task_scheme == "pure":
+            raise RuntimeError(
+                "the controller's task scheme is 'pure', which knows no follow, after, retries, timeout or targets: "
+                "start it with another one"
+            )
+        codec = client._codec(None if targets is None else ids)
+        metadata: dict[str, Any] = {"codec": codec} if codec else {}
+        if self.label is not None:
+            metadata["label"] = self.label
+        if after:
+            metadata["after"] = after.as_dict()
+        if follow:
+            metadata["follow"] = follow.as_dict()
+        if self.timeout:
+            metadata["timeout"] = self.timeout
+        if targets is not None:
+            engines = client._engines()
+            metadata["targets"] = [engines[number] for number in ids]
+        if self.retries:
+            metadata["retries"] = self.retries
+        return codec, json.dumps(metadata)
+
+    def _known(self) -> dict[str, Any]:
+        known = super()._known()
+        for name in ("follow", "after"):
+            value = _dependency(name, getattr(self, name))
+            if value:
+                known[name] = sorted(value)
+        return known
+
+    def _apply(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], block: bool) -> Any:
+        check_callable(f)
+        codec, metadata = self._prepare()
+        buffers = pack_call(f, args, kwargs, codec)
+        request = self.client._core.submit("task", "apply_request", "{}", metadata, buffers, track=self.track)
+        result = AsyncResult(
+            self.client, [request], fname=name_of(f), single=True, reader=apply_reader(codec), known=self._known()
+        )
+        return deliver(self._track(result), block)
+
+    def map(
+        self,
+        f: Callable[..., Any],
+        *sequences: Iterable[Any],
+        block: bool | None = None,
+        chunksize: int = 1,
+        ordered: bool = True,
+        return_exceptions: bool = False,
+        label: str | None = None,
+    ) -> Any:
+        """list(map(f, *sequences)), as tasks of `chunksize` items each.
+
+        Returns the list if it blocks, else an AsyncMapResult, which with `ordered=False` iterates over results as they
+        come. The shortest sequence decides; no items give []. Raises NoEnginesRegistered, SerializationError;
+        RemoteError or CompositeError when results are read, unless `return_exceptions`.
+        """
+        assert len(sequences) > 0, "must have some sequences to map onto!"
+        check_callable(f)
+        if chunksize < 1:
+            raise ValueError(f"chunksize must be at least 1, but is {chunksize}")
+        with self.temp_flags(label=self.label if label is None else label):
+            function = (f if isinstance(f, PrePickled) else PrePickled(f)) if chunksize == 1 else onengine.mapper(f)
+            rows = zip(*sequences, strict=False)
+            calls = rows if chunksize == 1 else _chunks(rows, chunksize)
+            result = self._map_calls(
+                function,
+                calls,
+                fname=name_of(f),
+                chunked=chunksize > 1,
+                ordered=ordered,
+                return_exceptions=return_exceptions,
+            )
+        return deliver(result, self.block if block is None else block) if isinstance(result, AsyncResult) else result
+
+    def _map_calls(
+        self,
+        function: PrePickled,
+        calls: Iterable[tuple[Any, ...]],
+        *,
+        fname: str,
+        chunked: bool,
+        partition: Map | None = None,
+        ordered: bool = True,
+        return_exceptions: bool = False,
+    ) -> AsyncMapResult | list[Any]:
+        """One task function(*args) for each args in `calls`."""
+        codec, metadata = self._prepare()
+        submit = self.client._core.submit
+        requests: list[Any] = []
+        sizes: list[int] | None = [] if chunked else None
+        for args in calls:
+            requests.append(submit("task", "apply_request", "{}", metadata, pack_call(function, args, {}, codec)))
+            if sizes is not None:
+                sizes.append(len(args[0]))
+        if not requests:
+            return []
+        return self._track(
+            AsyncMapResult(
+                self.client,
+                requests,
+                fname=fname,
+                reader=apply_reader(codec),
+                known=self._known(),
+                partition=(partition or Map()) if chunked else None,
+                sizes=sizes,
+                ordered=ordered,
+                return_exceptions=return_exceptions,
+            )
+        )
+
+    def imap(
+        self,
+        f: Callable[..., Any],
+        *sequences: Iterable[Any],
+        ordered: bool = True,
+        max_outstanding: int | str = "auto",
+        return_exceptions: bool = False,
+    ) -> LazyMapIterator:
+        """Iterate over results while the input is still being read; infinite inputs are fine.
+
+        At most `max_outstanding` tasks are under way ('auto': as many as engines; 0: no limit). An error of the input
+        is raised where its result would have come.
+        """
+        assert len(sequences) > 0, "must have some sequences to map onto!"
+        check_callable(f)
+        window = len(self) if max_outstanding == "auto" else int(max_outstanding)
+        function = f if isinstance(f, PrePickled) else PrePickled(f)
+        return LazyMapIterator(
+            zip(*sequences, strict=False),
+            lambda args: self.apply_async(function, *args),
+            window if max_outstanding != "auto" else max(1, window),
+            ordered=ordered,
+            return_exceptions=return_exceptions,
+        )
+
+
+def _chunks(rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[tuple[Any, ...]]:
+    """Rows in groups of `size`, each group as columns."""
+    while group := list(islice(rows, size)):
+        yield tuple(map(list, zip(*group, strict=False)))
+
+
+def _dependency(name: str, value: Any) -> Dependency | None:
+    if value is None or isinstance(value, Dependency):
+        return value
+    try:
+        return Dependency(value)
+    except TypeError:
+        raise ValueError(f"{name} must be msg_ids, AsyncResults or a Dependency, not {type(value).__name__}") from None

@@ -1,0 +1,471 @@
+"""Client: a connection to a controller and, through it, to the engines."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from . import error
+from .asyncresult import AsyncResult, _limit
+from .connection import read_connection
+from .hubqueries import HubQueries
+from .notifier import Notifier
+from .targets import choose_codec, resolve
+
+if TYPE_CHECKING:
+    from ._core import ClientCore, Request
+    from .balanced import LoadBalancedView
+    from .direct import DirectView
+    from .executor import ViewExecutor
+
+__all__ = ["Client"]
+
+_KEPT = 10_000
+"""So many finished messages are kept while nobody takes their results; older ones are left to the controller."""
+_LEAVING = 5.0
+"""Seconds that engines get to answer a request to shut down."""
+
+
+class Client(HubQueries):
+    """A connection to a controller.
+
+    `rc[0]`, `rc[:]`, `rc[[1, 3]]` are DirectViews of engines; `rc.load_balanced_view()` lets the controller choose.
+    `len(rc)`, `iter(rc)` and `rc.ids` tell which engines there are now. Use it in a `with` statement, or `close` it.
+
+    Parameters
+    ----------
+    connection_info: path of a client connection file, or a dict with its fields; default: the file of the profile.
+    profile, profile_dir, ipython_dir, cluster_id: where that file is looked for.
+    timeout: seconds to wait for a missing file, and for the controller's first answer.
+    cluster: the Cluster that owns the engines, if any.
+
+    Raises OSError (no connection file), ValueError (not a usable one), TimeoutError (the controller does not answer),
+    RuntimeError (it refuses).
+    """
+
+    block: bool = False
+
+    def __init__(
+        self,
+        connection_info: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+        *,
+        url_file: str | None = None,
+        profile: str | None = None,
+        profile_dir: str | os.PathLike[str] | None = None,
+        ipython_dir: str | os.PathLike[str] | None = None,
+        context: Any = None,
+        debug: bool = False,
+        sshserver: str | None = None,
+        sshkey: str | None = None,
+        password: str | None = None,
+        paramiko: bool | None = None,
+        timeout: float = 10.0,
+        cluster_id: str | None = None,
+        cluster: Any = None,
+        key: str | bytes | None = None,
+        **extra_args: Any,
+    ) -> None:
+        connection_info = _renamed(connection_info, url_file, extra_args)
+        if extra_args:
+            raise TypeError(f"Client() got unexpected arguments: {', '.join(sorted(extra_args))}")
+        if sshserver or sshkey or password:
+            raise NotImplementedError(
+                "camshaft does not open ssh tunnels itself: forward the ports of the connection file with ssh -L, "
+                "or run the client on a host that reaches the controller"
+            )
+        info = read_connection(
+            connection_info,
+            profile=profile,
+            profile_dir=profile_dir,
+            ipython_dir=ipython_dir,
+            cluster_id=cluster_id,
+            timeout=timeout,
+        )
+        if key is not None:
+            info["key"] = key.decode() if isinstance(key, bytes) else key
+        self.profile = profile
+        self.debug = debug
+        self.cluster = cluster
+        self.history: list[str] = []
+        self._timeout = timeout
+        self._by_id: dict[str, AsyncResult] = {}
+        self._kept = _KEPT
+        self._generation = -1
+        self._engine_table: dict[int, str] = {}
+        self._ids_ever: dict[str, int] = {}
+        self._codecs: tuple[int, str | None] = (-1, None)
+        self._core: ClientCore = self._connect(json.dumps(info), timeout)
+        self._notifier = Notifier(self._core)
+
+    @staticmethod
+    def _connect(connection: str, timeout: float) -> ClientCore:
+        from ._core import ClientCore
+
+        return ClientCore(connection, timeout=timeout)
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    def close(self, linger: float | None = None) -> None:
+        """Disconnect; what is still pending fails. The engines go on. May be called twice."""
+        self._core.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        core = self.__dict__.get("_core")
+        if core is not None and not sys.is_finalizing():
+            core.close()
+
+    @property
+    def session(self) -> str:
+        """The id of this client's session."""
+        return self._core.session
+
+    def __repr__(self) -> str:
+        state = "closed" if self._core.closed else f"{len(self)} engines"
+        return f"<Client: {state}>"
+
+    # -- engines ------------------------------------------------------------------------------------------------------
+
+    @property
+    def ids(self) -> list[int]:
+        """Ids of the engines that are registered now, in order."""
+        return sorted(self._engines())
+
+    def __len__(self) -> int:
+        return len(self._engines())
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[DirectView]:
+        for number in self.ids:
+            yield self.direct_view(number)
+
+    def __getitem__(self, key: int | slice | Collection[int]) -> DirectView:
+        if not (hasattr(key, "__index__") or isinstance(key, slice | tuple | list | range)):
+            raise TypeError(f"engines are chosen by int, slice, tuple, list or range, not {type(key).__name__}")
+        return self.direct_view(key)
+
+    def _engines(self) -> dict[int, str]:
+        generation = self._core.generation
+        if generation != self._generation:
+            self._engine_table = self._core.engines()
+            self._ids_ever.update((uuid, number) for number, uuid in self._engine_table.items())
+            self._generation = generation
+        return self._engine_table
+
+    def _ids_by_uuid(self) -> dict[str, int]:
+        """{uuid: id} of all engines ever seen."""
+        self._engines()
+        return self._ids_ever
+
+    def _resolve(self, targets: Any) -> list[int]:
+        self._check_open()
+        return resolve(targets, self._engines())
+
+    def _codec(self, ids: Iterable[int] | None) -> str | None:
+        """The codec for requests to the engines `ids`, or to any engine (None)."""
+        engines = self._engines()
+        if ids is not None:
+            return choose_codec((number, engines[number]) for number in ids)
+        if self._codecs[0] != self._generation:
+            self._codecs = (self._generation, choose_codec(engines.items()))
+        return self._codecs[1]
+
+    def _check_open(self) -> None:
+        if self._core.closed:
+            raise OSError("the client is closed, or its controller was shut down: make a new Client")
+
+    def wait_for_engines(
+        self,
+        n: int | None = None,
+        *,
+        timeout: float | None = -1,
+        block: bool = True,
+        interactive: bool | None = None,
+        widget: bool | None = None,
+    ) -> Future[None] | None:
+        """Wait until at least `n` engines are registered (default: as many as the `cluster` has).
+
+        `timeout` in seconds (negative or None: no limit). `interactive` shows a progress bar (default: within IPython).
+        With block=False, returns a Future. Raises TimeoutError; EngineError when an engine leaves meanwhile; TypeError
+        when `n` is unknown.
+        """
+        if n is None:
+            n = getattr(self.cluster, "n", None)
+            if n is None:
+                raise TypeError("wait_for_engines() needs n, the number of engines, when there is no cluster")
+        if not block:
+            return _in_thread(lambda: self._await_engines(n, timeout, False))
+        if interactive is None:
+            interactive = "IPython" in sys.modules and "IPP_NONINTERACTIVE" not in os.environ
+            interactive = interactive and sys.modules["IPython"].get_ipython() is not None
+        self._await_engines(n, timeout, interactive)
+        return None
+
+    def _await_engines(self, n: int, timeout: float | None, interactive: bool) -> None:
+        limit = _limit(timeout)
+        deadline = None if limit is None else time.monotonic() + limit
+        seen = set(self._engines())
+
+        def over() -> bool:
+            self._check_open()
+            now = set(self._engines())
+            if seen - now:
+                raise error.EngineError(f"engine {min(seen - now)} left while {n} engines were waited for")
+            seen.update(now)
+            return len(now) >= n
+
+        def pause(seconds: float) -> None:
+            self._core.wait_generation(self._generation, seconds)
+
+        if interactive and not over():
+            from .progress import show_progress
+
+            in_time = show_progress("engines", "engine", n, lambda: min(n, len(self)), over, pause, 0.5, limit)
+        else:
+            in_time = over()
+            while not in_time and (deadline is None or time.monotonic() < deadline):
+                pause(1.0 if deadline is None else min(1.0, deadline - time.monotonic()))
+                in_time = over()
+        if not in_time:
+            raise error.TimeoutError(
+                f"{n} engines not ready in {limit:g} s, {len(self)} are: look at the engines' log, or start more"
+            )
+
+    # -- views --------------------------------------------------------------------------------------------------------
+
+    def direct_view(self, targets: Any = "all", **flags: Any) -> DirectView:
+        """A view of the engines `targets`; 'all' follows engines that come and go. `flags` as for view.set_flags."""
+        from .direct import DirectView
+
+        if isinstance(targets, str) or targets is None:
+            if targets is not None and targets.lower() != "all":
+                raise TypeError(f"targets must be 'all', an engine id or a collection of ids, not {targets!r}")
+            targets = "all"
+        else:
+            ids = self._resolve(targets)
+            targets = ids[0] if hasattr(targets, "__index__") else ids
+        return DirectView(self, targets, **flags)
+
+    def load_balanced_view(self, targets: Any = None, **flags: Any) -> LoadBalancedView:
+        """A view whose tasks go wherever there is room, among `targets` (None or 'all': any engine)."""
+        from .balanced import LoadBalancedView
+
+        if isinstance(targets, str) and targets.lower() == "all":
+            targets = None
+        return LoadBalancedView(self, None if targets is None else self._resolve(targets), **flags)
+
+    def executor(self, targets: Any = None) -> ViewExecutor:
+        """A concurrent.futures.Executor on a load-balanced view of `targets`."""
+        return self.load_balanced_view(targets).executor
+
+    # -- messages -----------------------------------------------------------------------------------------------------
+
+    def _register(self, result: AsyncResult) -> list[str]:
+        """Remember a result by the ids of its messages; returns them."""
+        ids = [request.msg_id for request in result._requests]
+        result._ids = ids
+        self.history += ids
+        self._by_id.update(dict.fromkeys(ids, result))
+        if len(self._by_id) > self._kept:
+            self._prune()
+        return ids
+
+    def _prune(self) -> None:
+        done: dict[int, bool] = {}
+        for result in self._by_id.values():
+            if id(result) not in done:
+                done[id(result)] = result.done()
+        surplus = len(self._by_id) - _KEPT // 2
+        old = itertools.islice((i for i, result in self._by_id.items() if done[id(result)]), max(0, surplus))
+        for msg_id in list(old):
+            del self._by_id[msg_id]
+        self._kept = max(_KEPT, 2 * len(self._by_id))
+
+    def _forget(self, result: AsyncResult) -> None:
+        """The owner has taken the result: it need not be kept."""
+        for msg_id in result._ids or ():
+            self._by_id.pop(msg_id, None)
+
+    @property
+    def outstanding(self) -> set[str]:
+        """Ids of the messages whose replies are not here yet."""
+        results = {id(result): result for result in list(self._by_id.values())}
+        return {
+            msg_id
+            for result in results.values()
+            for msg_id, request in zip(result._ids or (), result._requests, strict=False)
+            if not request.done
+        }
+
+    def _control(
+        self, msg_type: str, content: dict[str, Any], targets: Any, fname: str, reader: Callable[..., Any] | None = None
+    ) -> AsyncResult:
+        engines = self._engines()
+        text = json.dumps(content)
+        requests = [
+            self._core.submit("control", msg_type, text, engine=engines[number]) for number in self._resolve(targets)
+        ]
+        return AsyncResult(self, requests, fname=fname, single=len(requests) == 1, reader=reader, owner=False)
+
+    def _ask(self, msg_type: str, content: dict[str, Any]) -> tuple[dict[str, Any], list[memoryview]]:
+        self._check_open()
+        request = self._core.submit("query", msg_type, json.dumps(content))
+        limit = max(self._timeout, 30.0)
+        if not self._core.wait([request], limit):
+            raise error.TimeoutError(
+                f"the controller did not answer {msg_type} within {limit:g} s: is it still running?"
+            )
+        reply = json.loads(request.content)
+        if reply.get("status") != "ok":
+            raise error.unwrap_exception(reply)
+        return reply, request.buffers
+
+    # -- waiting ------------------------------------------------------------------------------------------------------
+
+    def wait(self, jobs: Any = None, timeout: float | None = -1) -> bool:
+        """Wait for `jobs`: an index of the history, a msg_id, an AsyncResult, any Future, or a collection of those.
+
+        None: everything outstanding. `timeout` in seconds (negative or None: no limit); False when it passed first.
+        """
+        requests, futures = self._jobs(jobs)
+        limit = _limit(timeout)
+        start = time.monotonic()
+        if not self._core.wait(requests, limit):
+            return False
+        if futures:
+            from concurrent.futures import wait
+
+            left = None if limit is None else max(0.0, limit - (time.monotonic() - start))
+            return not wait(futures, left).not_done
+        return True
+
+    def wait_interactive(self, jobs: Any = None, interval: float = 1.0, timeout: float | None = -1.0) -> None:
+        """Wait like `wait`, with a progress bar."""
+        from .progress import show_progress
+
+        requests, _ = self._jobs(jobs)
+
+        def count() -> int:
+            return sum(request.done for request in requests)
+
+        def pause(seconds: float) -> None:
+            self._core.wait([request for request in requests if not request.done], seconds)
+
+        show_progress(
+            "tasks", "tasks", len(requests), count, lambda: count() == len(requests), pause, interval, _limit(timeout)
+        )
+
+    def _jobs(self, jobs: Any) -> tuple[list[Request], list[Future[Any]]]:
+        requests: list[Request] = []
+        futures: list[Future[Any]] = []
+        if jobs is None:
+            for result in {id(result): result for result in self._by_id.values()}.values():
+                requests += result._requests
+            return requests, futures
+        for job in jobs if isinstance(jobs, list | tuple | set | frozenset) else [jobs]:
+            if isinstance(job, int):
+                job = self.history[job]
+            if isinstance(job, str):
+                found = self._by_id.get(job)
+                requests += [found._request(job)] if found is not None else []
+            elif isinstance(job, AsyncResult):
+                requests += job._requests
+            elif isinstance(job, Future):
+                futures.append(job)
+            else:
+                raise TypeError(f"cannot wait for {job!r}: use an AsyncResult, a Future, a msg_id or a history index")
+        return requests, futures
+
+    # -- control ------------------------------------------------------------------------------------------------------
+
+    def _finish(self, result: AsyncResult, block: bool | None) -> AsyncResult | None:
+        if self.block if block is None else block:
+            result.get()
+            return None
+        return result
+
+    def abort(self, jobs: Any = None, targets: Any = None, block: bool | None = None) -> AsyncResult | None:
+        """Ask engines to drop jobs (msg_ids, AsyncResults; None: all outstanding) that have not started.
+
+        They end with TaskAborted. Returns None when it blocks, else an AsyncResult. TypeError for other jobs.
+        """
+        ids: list[str] = []
+        if jobs is None:
+            ids = sorted(self.outstanding)
+        else:
+            for job in [jobs] if isinstance(jobs, str | AsyncResult) else jobs:
+                if isinstance(job, str):
+                    ids.append(job)
+                elif isinstance(job, AsyncResult):
+                    ids += job.msg_ids
+                else:
+                    raise TypeError(f"cannot abort {job!r}: use a msg_id or an AsyncResult")
+        return self._finish(self._control("abort_request", {"msg_ids": ids}, targets, "abort"), block)
+
+    def clear(self, targets: Any = None, block: bool | None = None) -> AsyncResult | None:
+        """Empty the namespaces of engines. Returns None when it blocks, else an AsyncResult."""
+        return self._finish(self._control("clear_request", {}, targets, "clear"), block)
+
+    def send_signal(self, sig: int | str, targets: Any = None, block: bool | None = None) -> AsyncResult | None:
+        """Send a signal (number, or name such as 'SIGINT') to engines, which get it while they run user code too."""
+        sig = int(sig) if isinstance(sig, int) else sig
+        return self._finish(self._control("signal_request", {"sig": sig}, targets, "send_signal"), block)
+
+    def shutdown(
+        self, targets: Any = "all", restart: bool = False, hub: bool = False, block: bool | None = None
+    ) -> None:
+        """Stop engines; with `hub`, all of them and the controller, and close this client."""
+        if restart:
+            raise NotImplementedError("engine restart is not supported: stop the engines and start new ones")
+        everything = hub or isinstance(targets, str) or targets is None
+        if not everything or self._engines():
+            result = self._control("shutdown_request", {"restart": False}, "all" if hub else targets, "shutdown")
+            if hub or (self.block if block is None else block):
+                # an engine that leaves before its answer arrives has done what it was asked to
+                result.wait(_LEAVING if hub else None)
+                for failure in (r for r in result._decoded_now() if isinstance(r, error.RemoteError)):
+                    if failure.ename != "EngineError":
+                        raise failure
+        if hub:
+            self._ask("shutdown_request", {})
+            self.close()
+
+
+def _renamed(info: Any, url_file: Any, extra: dict[str, Any]) -> Any:
+    for old in (url_file, extra.pop("url_or_file", None)):
+        if old is not None:
+            import warnings
+
+            warnings.warn("url_file is called connection_info now", DeprecationWarning, stacklevel=3)
+            info = old if info is None else info
+    return info
+
+
+def _in_thread(work: Callable[[], None]) -> Future[None]:
+    import threading
+
+    future: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as failure:
+            future.set_exception(failure)
+        else:
+            future.set_result(None)
+
+    threading.Thread(target=run, name="camshaft-wait", daemon=True).start()
+    return future

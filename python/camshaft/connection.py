@@ -1,0 +1,136 @@
+"""Finds and reads the connection file of a client."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+REQUIRED = frozenset(
+    "task_scheme interface control task mux iopub notification registration key signature_scheme".split()
+)
+_RETRY = 0.1
+_HALF_WRITTEN_GRACE = 1.0
+_TRANSPORTS = ("tcp", "ipc", "pgm", "epgm", "inproc")
+
+
+def read_connection(
+    connection_info: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    *,
+    profile: str | None = None,
+    profile_dir: str | os.PathLike[str] | None = None,
+    ipython_dir: str | os.PathLike[str] | None = None,
+    cluster_id: str | None = None,
+    timeout: float = 10.0,
+) -> dict[str, Any]:
+    """The fields of the connection file that the arguments name; see `camshaft.Client` for them.
+
+    Waits up to `timeout` seconds for a file that was not named explicitly. Raises OSError when there is none,
+    ValueError when the file is no complete client connection file.
+    """
+    if isinstance(connection_info, Mapping):
+        info = dict(connection_info)
+        _check(info, "the connection dict")
+        return info
+    if connection_info is not None:
+        text = os.fspath(connection_info)
+        if text.partition("://")[0] in _TRANSPORTS and "://" in text:
+            raise ValueError(
+                f"{text!r} is an address: connect with a connection file "
+                "(ipcontroller-client.json in the profile's security folder), which also holds the key"
+            )
+        path = Path(text).expanduser()
+        if not path.is_file():
+            raise OSError(f"connection file {text!r} not found: is the controller running, and the path right?")
+        return _load(path, min(timeout, _HALF_WRITTEN_GRACE))
+    path = default_path(profile=profile, profile_dir=profile_dir, ipython_dir=ipython_dir, cluster_id=cluster_id)
+    _await_file(path, timeout)
+    return _load(path, min(timeout, _HALF_WRITTEN_GRACE))
+
+
+def default_path(
+    *,
+    profile: str | None = None,
+    profile_dir: str | os.PathLike[str] | None = None,
+    ipython_dir: str | os.PathLike[str] | None = None,
+    cluster_id: str | None = None,
+) -> Path:
+    """Where the client connection file of a profile lies. OSError for a named profile that does not exist."""
+    name = f"ipcontroller-{cluster_id}-client.json" if cluster_id else "ipcontroller-client.json"
+    if profile_dir is not None:
+        return Path(profile_dir).expanduser() / "security" / name
+    root = Path(ipython_dir or os.environ.get("IPYTHONDIR") or "~/.ipython").expanduser()
+    if profile is None:
+        profile = _current_profile()
+    folder = root / f"profile_{profile}"
+    if profile != "default" and not folder.is_dir():
+        known = sorted(p.name.removeprefix("profile_") for p in root.glob("profile_*") if p.is_dir())
+        listing = f"; profiles there: {', '.join(known)}" if known else ""
+        raise OSError(
+            f"no profile {profile!r} in {_short(root)}{listing}. Start one with: ipcluster start --profile={profile}"
+        )
+    return folder / "security" / name
+
+
+def _current_profile() -> str:
+    """The profile of the IPython that we run in, else 'default'."""
+    if "IPython" in sys.modules:
+        shell = sys.modules["IPython"].get_ipython()
+        profile = getattr(shell, "profile", None)
+        if isinstance(profile, str) and profile:
+            return profile
+    return "default"
+
+
+def _await_file(path: Path, timeout: float) -> None:
+    if path.is_file():
+        return
+    deadline = time.monotonic() + timeout
+    if timeout > 0:
+        print(f"Waiting for connection file: {_short(path)}")
+    while time.monotonic() < deadline:
+        time.sleep(_RETRY)
+        if path.is_file():
+            return
+    raise OSError(
+        f"connection file {_short(path)} not found within {timeout:g} s: start a cluster (ipcluster start), "
+        "or name another one with profile=, profile_dir=, cluster_id= or the path of its connection file"
+    )
+
+
+def _load(path: Path, grace: float) -> dict[str, Any]:
+    deadline = time.monotonic() + grace
+    while True:
+        try:
+            info = json.loads(path.read_text(encoding="utf-8"))
+            break
+        except ValueError as failure:
+            if time.monotonic() >= deadline:
+                raise ValueError(
+                    f"connection file {_short(path)} is half-written or not JSON ({failure}): "
+                    "wait for the controller to finish starting, or delete the file and restart it"
+                ) from None
+            time.sleep(_RETRY)
+    if not isinstance(info, dict):
+        raise ValueError(f"connection file {_short(path)} holds no JSON object")
+    _check(info, f"connection file {_short(path)}")
+    return info
+
+
+def _check(info: dict[str, Any], what: str) -> None:
+    missing = sorted(REQUIRED - info.keys())
+    if not missing:
+        return
+    if "hb_ping" in info:
+        raise ValueError(f"{what} is the engines' one: clients use the file whose name ends in -client.json")
+    raise ValueError(f"{what} is invalid, or from an old version: it lacks {', '.join(missing)}")
+
+
+def _short(path: Path) -> str:
+    home = str(Path.home())
+    text = str(path)
+    return "~" + text[len(home) :] if text.startswith(home + os.sep) else text

@@ -1,0 +1,133 @@
+"""The program ``ipengine``.
+
+Order matters here: the C++ core is loaded and sent to register first; whatever user code needs is imported while the
+controller answers.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .options import HELP, Options, UsageError, fail, parse
+
+TYPE_CHECKING = False  # typing itself takes long to import
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run an engine until it is stopped; ends the process."""
+    try:
+        options = parse(sys.argv[1:] if argv is None else argv)
+    except UsageError as error:
+        fail(str(error), 2)
+    try:
+        from .. import _core
+    except ImportError as error:
+        fail(f"the C++ core of camshaft cannot be loaded ({error}): build it with 'make build' or 'pip install .'")
+    if options.show == "help":
+        print(HELP)
+        sys.exit(0)
+    if options.show == "version":
+        print(_core.version())
+        sys.exit(0)
+
+    core = _start(_core, options)
+    # The folder from which an engine was started is where its user's modules are.
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+
+    from . import streams
+    from .host import Host
+
+    host = Host(core, options)
+    streams.install(host)
+    streams.follow_threads(host)
+    host.run_startup()
+    code = host.run()
+    _end(core, code)
+
+
+def _start(_core: Any, options: Options) -> Any:
+    if options.work_dir:
+        try:
+            os.chdir(os.path.expanduser(options.work_dir))
+        except OSError as error:
+            fail(f"--work-dir: {error.strerror}: {options.work_dir}")
+    if options.mpi and options.engine_id is None:
+        options.engine_id = _mpi_rank()
+    lifeline = os.environ.pop("CAMSHAFT_LIFELINE_FD", None)
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}.{sys.version_info[2]}"
+    kernel_info = (
+        '{"status": "ok", "protocol_version": "5.3", "implementation": "camshaft", '
+        f'"implementation_version": "{_core.version()}", "banner": "camshaft engine", "help_links": [], '
+        f'"language_info": {{"name": "python", "version": "{version}", "mimetype": "text/x-python", '
+        '"file_extension": ".py", "pygments_lexer": "ipython3", "codemirror_mode": {"name": "ipython", "version": 3}}}'
+    )
+    try:
+        return _core.EngineCore(
+            # From this name every client sees that the engine is ours and which byte code it runs.
+            uuid=f"camshaft-py{sys.version_info[0]}{sys.version_info[1]}-{os.urandom(8).hex()}",
+            file=options.connection_file(),
+            connection=os.environ.get("IPP_CONNECTION_INFO") if options.file is None else None,
+            location=options.location,
+            key=options.key,
+            engine_id=options.engine_id,
+            timeout=options.timeout,
+            wait_for_file=options.wait_for_file,
+            max_heartbeat_misses=options.max_heartbeat_misses,
+            username=options.username or os.environ.get("USER") or "username",
+            kernel_info=kernel_info,
+            lifeline=int(lifeline) if lifeline else -1,
+            log_descriptor=_log_descriptor(options),
+            log_level=options.log_level,
+        )
+    except ValueError as error:
+        fail(str(error))
+        raise  # not reached
+
+
+def _mpi_rank() -> int | None:
+    try:
+        from mpi4py import MPI
+    except ImportError:
+        fail("--mpi needs mpi4py in this Python: pip install mpi4py")
+    return MPI.COMM_WORLD.Get_rank() if MPI.COMM_WORLD.Get_size() > 1 else None
+
+
+def _log_descriptor(options: Options) -> int:
+    if not options.log_to_file:
+        # Its own descriptor: user code may close or redirect standard error.
+        try:
+            return os.dup(2)
+        except OSError:
+            return os.open(os.devnull, os.O_WRONLY)
+    folder = os.path.join(options.profile_folder(), "log")
+    path = os.path.join(folder, f"ipengine-{options.cluster_id}-{os.getpid()}.log")
+    try:
+        os.makedirs(folder, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    except OSError as error:
+        fail(f"--log-to-file: {error.strerror}: {path}")
+    sys.stderr.write(f"Sending logs to {path}\n")
+    return descriptor
+
+
+def _end(core: Any, code: int) -> NoReturn:
+    # Not sys.exit: threads and children of user code must not hold up the end. The io thread, which is still there,
+    # ends the process if an atexit handler does not return.
+    import atexit
+
+    try:
+        atexit._run_exitfuncs()
+    except BaseException as error:
+        core.log(30, f"an atexit handler failed: {type(error).__name__}: {error}")
+    for stream in (sys.__stdout__, sys.__stderr__):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            pass
+    core.close()
+    os._exit(code & 0xFF)

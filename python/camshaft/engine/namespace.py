@@ -1,0 +1,81 @@
+"""The module `__main__` of user code, and what of IPython it finds there before IPython is loaded."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .host import Host
+
+
+def make_main_module() -> types.ModuleType:
+    """A fresh `__main__` for user code; whatever is pickled by reference to `__main__` resolves there."""
+    module = types.ModuleType("__main__", "The namespace of code that clients send to this engine.")
+    module.__dict__["__builtins__"] = builtins
+    sys.modules["__main__"] = module
+    return module
+
+
+class ShellStandIn:
+    """What get_ipython() gives before IPython is loaded: the namespaces; anything else loads the shell."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    @property
+    def user_ns(self) -> dict[str, Any]:
+        """The namespace of user code."""
+        return self._host.namespace
+
+    user_global_ns = user_ns
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._host.shell(), name)
+
+
+class _ShellWhenAsked:
+    """Import hook: whoever asks IPython for the running shell gets the engine's, made at that moment."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != "IPython.core.interactiveshell":
+            return None
+        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        from importlib.util import find_spec
+
+        spec = find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        exec_module = spec.loader.exec_module
+        host = self._host
+
+        def exec_and_hook(module: types.ModuleType) -> None:
+            exec_module(module)
+            cls = module.InteractiveShell  # type: ignore[attr-defined]
+            initialized = cls.__dict__.get("initialized")
+
+            def with_engine_shell(owner: Any) -> bool:
+                if initialized is None:
+                    del cls.initialized
+                else:
+                    cls.initialized = initialized
+                host.shell()
+                return owner.initialized()
+
+            if not host.making_shell:
+                cls.initialized = classmethod(with_engine_shell)
+
+        spec.loader.exec_module = exec_and_hook  # type: ignore[method-assign]
+        return spec
+
+
+def install_shell_hook(host: Host) -> None:
+    """Make display(), get_ipython() and friends work in plain calls, without loading IPython before they are used."""
+    sys.meta_path.insert(0, _ShellWhenAsked(host))  # type: ignore[arg-type]

@@ -1,0 +1,291 @@
+"""The command line of ``ipengine``, in the style of the original: ``--flag=value`` and ``--Class.trait=value``.
+
+Hand-written because an engine reads it before it registers: argparse alone would take longer than the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False  # typing itself takes long to import
+if TYPE_CHECKING:
+    from typing import Any
+
+HELP = """\
+usage: ipengine [options]
+
+Start one engine: it waits for the controller's connection file, registers, and runs what clients send.
+
+  --file=PATH             connection file (default: security/ipcontroller[-ID]-engine.json of the profile)
+  --profile=NAME          profile, a folder of $IPYTHONDIR or ~/.ipython (default: default)
+  --profile-dir=DIR       the profile's folder itself
+  --ipython-dir=DIR       where profiles are
+  --cluster-id=ID         which of several clusters of the profile
+  --id=N                  ask the controller for this engine number
+  --location=HOST         where the controller is, if the connection file is wrong about it
+  --timeout=SECONDS       how long the controller may take to answer the registration (default: 10)
+  --wait-for-file=SECONDS how long to wait for the connection file (default: 0, for ever)
+  --max-heartbeat-misses=N  stop when the controller is silent or away for so many heartbeats (default: 50; 0: never)
+  -c CODE                 run this at the start
+  -s FILE                 run this file at the start
+  --mpi                   take part in MPI: id = rank, mpi4py imported, mpi_rank and mpi_size set
+  --work-dir=DIR          change to this folder first
+  --log-level=LEVEL       DEBUG, INFO, WARN, ERROR or a number (default: INFO); --debug is short for DEBUG
+  --log-to-file           log to a file in the profile's log folder
+  --version, --help
+
+Any of these may be written as --IPEngine.trait=value, as the original does; --Session.key=KEY, and traits of
+InteractiveShell for code that is executed, are understood too. Environment: IPP_CONNECTION_INFO (the connection file's
+text), IPP_PROFILE_DIR, IPP_CLUSTER_ID, IPP_SESSION_KEY, IPYTHONDIR."""
+
+
+class UsageError(Exception):
+    """A command line that cannot be used; the message says what to do."""
+
+
+class Options:
+    """What the command line and the environment ask for."""
+
+    def __init__(self) -> None:
+        self.file: str | None = None
+        self.profile = "default"
+        self.profile_dir: str | None = os.environ.get("IPP_PROFILE_DIR")
+        self.ipython_dir: str | None = None
+        self.cluster_id = os.environ.get("IPP_CLUSTER_ID", "")
+        self.engine_id: int | None = None
+        self.location: str | None = None
+        self.key: str | None = os.environ.get("IPP_SESSION_KEY")
+        self.username: str | None = None
+        self.timeout = 10.0
+        self.wait_for_file = 0.0
+        self.max_heartbeat_misses = 50
+        self.startup_command: str | None = None
+        self.startup_script: str | None = None
+        self.mpi = False
+        self.init_mpi: str | None = None
+        self.work_dir: str | None = None
+        self.log_level = 20
+        self.log_to_file = False
+        self.shell_traits: list[tuple[str, str, str]] = []
+        self.show: str | None = None
+        """'help' or 'version' when that is all that is asked for."""
+
+    def profile_folder(self) -> str:
+        """The profile's folder."""
+        if self.profile_dir:
+            return os.path.abspath(os.path.expanduser(self.profile_dir))
+        home = self.ipython_dir or os.environ.get("IPYTHONDIR") or os.path.join("~", ".ipython")
+        return os.path.join(os.path.abspath(os.path.expanduser(home)), f"profile_{self.profile}")
+
+    def connection_file(self) -> str:
+        """The connection file to wait for."""
+        if self.file:
+            return os.path.abspath(os.path.expanduser(self.file))
+        middle = f"-{self.cluster_id}" if self.cluster_id else ""
+        return os.path.join(self.profile_folder(), "security", f"ipcontroller{middle}-engine.json")
+
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+_LEVELS = {"debug": 10, "info": 20, "warn": 30, "warning": 30, "error": 40, "critical": 50}
+
+
+def _text(value: str) -> str:
+    # the original evaluates values that look like Python strings
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+        return value[1:-1]
+    return value
+
+
+def _flag(value: str) -> bool:
+    if value.lower() in _TRUE:
+        return True
+    if value.lower() in _FALSE:
+        return False
+    raise ValueError("expected True or False")
+
+
+def _level(value: str) -> int:
+    return _LEVELS[value.lower()] if value.lower() in _LEVELS else int(value)
+
+
+def _number(value: str) -> float:
+    number = float(value)
+    if number < 0:
+        raise ValueError("expected a number of seconds, 0 or more")
+    return number
+
+
+def _count(value: str) -> int:
+    number = int(value)
+    if number < 0:
+        raise ValueError("expected 0 or more")
+    return number
+
+
+def _optional_count(value: str) -> int | None:
+    return None if value in ("", "None") else _count(value)
+
+
+# option -> (attribute, how to read it)
+_VALUES: dict[str, tuple[str, Any]] = {
+    "file": ("file", _text),
+    "profile": ("profile", _text),
+    "profile-dir": ("profile_dir", _text),
+    "ipython-dir": ("ipython_dir", _text),
+    "cluster-id": ("cluster_id", _text),
+    "id": ("engine_id", _optional_count),
+    "location": ("location", _text),
+    "timeout": ("timeout", _number),
+    "wait-for-file": ("wait_for_file", _number),
+    "max-heartbeat-misses": ("max_heartbeat_misses", _count),
+    "c": ("startup_command", _text),
+    "s": ("startup_script", _text),
+    "work-dir": ("work_dir", _text),
+    "log-level": ("log_level", _level),
+    "user": ("username", _text),
+}
+_FLAGS: dict[str, tuple[str, Any]] = {
+    "mpi": ("mpi", True),
+    "log-to-file": ("log_to_file", True),
+    "debug": ("log_level", 10),
+    "quiet": ("log_level", 50),
+    "help": ("show", "help"),
+    "h": ("show", "help"),
+    "help-all": ("show", "help"),
+    "version": ("show", "version"),
+    "V": ("show", "version"),
+}
+_ENGINE_TRAITS: dict[str, tuple[str, Any]] = {
+    "url_file": ("file", _text),
+    "startup_command": ("startup_command", _text),
+    "startup_script": ("startup_script", _text),
+    "location": ("location", _text),
+    "timeout": ("timeout", _number),
+    "wait_for_url_file": ("wait_for_file", _number),
+    "max_heartbeat_misses": ("max_heartbeat_misses", _count),
+    "use_mpi": ("mpi", _flag),
+    "init_mpi": ("init_mpi", _text),
+    "id": ("engine_id", _optional_count),
+    "cluster_id": ("cluster_id", _text),
+    "work_dir": ("work_dir", _text),
+    "log_to_file": ("log_to_file", _flag),
+    "log_level": ("log_level", _level),
+    "profile": ("profile", _text),
+    "ipython_dir": ("ipython_dir", _text),
+}
+_ENGINE_CLASSES = frozenset(
+    {"IPEngine", "IPEngineApp", "EngineFactory", "BaseParallelApplication", "BaseIPythonApplication", "Application"}
+)
+_OTHER_TRAITS: dict[str, tuple[str, Any]] = {
+    "ProfileDir.location": ("profile_dir", _text),
+    "Session.key": ("key", _text),
+    "Session.username": ("username", _text),
+}
+# Understood and without effect here: what they tune does not exist in this engine.
+_IGNORED = frozenset(
+    {
+        "enable_nanny",
+        "clean_logs",
+        "log_url",
+        "log_format",
+        "log_datefmt",
+        "auto_create",
+        "copy_config_files",
+        "verbose_crash",
+        "paramiko",
+        "mpi_registration_delay",
+        "out_stream_factory",
+        "display_hook_factory",
+        "url_file_name",
+        "add_ipython_dir_to_sys_path",
+        "extra_config_file",
+        "overwrite",
+    }
+)
+_IGNORED_OPTIONS = frozenset(
+    {"clean-logs", "log-url", "ident", "config", "init", "quick", "secure", "no-secure", "keyfile"}
+)
+_UNSUPPORTED = {
+    "ssh": "tunnels are not built in yet: open one with 'ssh -L' and point --file at a copy of the connection file",
+    "sshkey": "tunnels are not built in yet: open one with 'ssh -L' and point --file at a copy of the connection file",
+    "url": "the connection file carries all addresses: use --file, or --location if only the host is wrong",
+}
+_SHELL_CLASSES = frozenset(
+    {"InteractiveShell", "ZMQInteractiveShell", "IPythonKernel", "IPythonParallelKernel", "Kernel", "HistoryManager",
+     "DisplayFormatter", "PlainTextFormatter", "InlineBackend", "IPCompleter", "Completer", "StoreMagics"}
+)  # fmt: skip
+
+
+def parse(argv: list[str]) -> Options:
+    """Read a command line. Raises UsageError with one line, which names the nearest option for an unknown one."""
+    options = Options()
+    rest = list(argv)
+    while rest:
+        word = rest.pop(0)
+        name, equals, value = word.lstrip("-").partition("=")
+        if not word.startswith("-") or not name:
+            raise UsageError(f"unexpected argument {word!r}: options start with -- (see ipengine --help)")
+        if name in _UNSUPPORTED:
+            raise UsageError(f"--{name}: {_UNSUPPORTED[name]}")
+        if name in _FLAGS and (not equals or name != "log-to-file"):
+            setattr(options, *_FLAGS[name])
+        elif name == "log-to-file":
+            options.log_to_file = _read(word, _flag, value)
+        elif "." in name:
+            _set_trait(options, word, name, value if equals else _next_value(word, rest))
+        elif name in _VALUES:
+            attribute, read = _VALUES[name]
+            setattr(options, attribute, _read(word, read, value if equals else _next_value(word, rest)))
+        elif name in _IGNORED_OPTIONS:
+            if not equals and rest and not rest[0].startswith("-"):
+                rest.pop(0)
+        else:
+            raise UsageError(_unknown(word, name))
+    return options
+
+
+def _next_value(word: str, rest: list[str]) -> str:
+    if not rest:
+        raise UsageError(f"{word} needs a value: {word}=VALUE")
+    return rest.pop(0)
+
+
+def _read(word: str, read: Any, value: str) -> Any:
+    try:
+        return read(value)
+    except ValueError as error:
+        raise UsageError(f"{word}: {error}") from None
+
+
+def _set_trait(options: Options, word: str, name: str, value: str) -> None:
+    owner, _, trait = name.partition(".")
+    if name in _OTHER_TRAITS:
+        attribute, read = _OTHER_TRAITS[name]
+    elif owner in _ENGINE_CLASSES and trait in _ENGINE_TRAITS:
+        attribute, read = _ENGINE_TRAITS[trait]
+    elif owner in _ENGINE_CLASSES and trait in _IGNORED or owner == "Session" or owner.startswith("IPControl"):
+        return
+    elif owner in _SHELL_CLASSES:
+        options.shell_traits.append((owner, trait, value))
+        return
+    else:
+        raise UsageError(_unknown(word, name))
+    setattr(options, attribute, _read(word, read, value))
+
+
+def _unknown(word: str, name: str) -> str:
+    import difflib
+
+    known = [*_VALUES, *_FLAGS, *(f"IPEngine.{trait}" for trait in _ENGINE_TRAITS), *_OTHER_TRAITS]
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    dashes = "-" if near and len(near[0]) == 1 else "--"
+    hint = f"did you mean {dashes}{near[0]}?" if near else "see ipengine --help"
+    return f"unknown option {word.partition('=')[0]}: {hint}"
+
+
+def fail(line: str, code: int = 1) -> None:
+    """Print one line and end the process."""
+    sys.stderr.write(f"ipengine: {line}\n")
+    sys.exit(code)

@@ -1,0 +1,145 @@
+"""Codec "p5": what camshaft clients and engines say to each other.
+
+Request buffers: [pickle(function)] [pickle((args, kwargs))] [out-of-band buffers ...]; reply buffers: [pickle(result)]
+[out-of-band buffers ...]. Both pickles of a request draw on one sequence of out-of-band buffers, in order.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from . import byvalue
+from .byvalue import OUT_OF_BAND, Call
+from .diagnose import explain_call, explain_result, refuse
+from .reference import PrePickled
+
+CODEC = f"p5/{sys.version_info[0]}.{sys.version_info[1]}"
+"""What a request's metadata says under "codec"."""
+
+_ATOMS = frozenset({int, float, complex, bool, str, type(None)})
+_LIFT_ITEMS = 64
+
+
+def pack_call(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+    """Buffers of a request; see camshaft.serialize.pack_call."""
+    try:
+        function = f.frames("p5", _frames) if type(f) is PrePickled else _frames(f)
+        if not kwargs and all(type(arg) in _ATOMS for arg in args):
+            return [function[0], pickle.dumps((args, kwargs), 5), *function[1:]]
+        arguments = _frames((tuple(map(_lift, args)), {name: _lift(value) for name, value in kwargs.items()}))
+    except Exception as error:
+        raise explain_call(f, args, kwargs, error) from error
+    return [function[0], arguments[0], *function[1:], *arguments[1:]]
+
+
+def pack_result(result: Any) -> list[Any]:
+    """Buffers of a reply; see camshaft.serialize.pack_result."""
+    if type(result) in _ATOMS:
+        return [pickle.dumps(result, 5)]
+    try:
+        return _frames(_lift(result))
+    except Exception as error:
+        raise explain_result(result, error) from error
+
+
+def unpack_call(
+    buffers: Sequence[Any], codec: str, namespace: dict[str, Any] | None
+) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """(f, args, kwargs) of a request; see camshaft.serialize.unpack_call."""
+    check_codec(codec)
+    if len(buffers) < 2:
+        raise refuse("the request has fewer than the two buffers of a call")
+    out_of_band = iter(buffers[2:])
+    f = _loads(buffers[0], out_of_band, namespace)
+    args, kwargs = _loads(buffers[1], out_of_band, namespace)
+    return f, args, kwargs
+
+
+def unpack_result(buffers: Sequence[Any], codec: str, namespace: dict[str, Any] | None) -> Any:
+    """The result in a reply; see camshaft.serialize.unpack_result."""
+    check_codec(codec)
+    if not buffers:
+        raise refuse("the reply carries no result")
+    return _loads(buffers[0], iter(buffers[1:]), namespace)
+
+
+def check_codec(codec: str) -> None:
+    """Raise SerializationError unless this Python can read `codec`."""
+    if codec == CODEC:
+        return
+    kind, _, version = codec.partition("/")
+    if kind != "p5":
+        raise refuse(f"unknown codec {codec!r}: use the same version of camshaft on both sides")
+    mine = CODEC.partition("/")[2]
+    raise refuse(
+        f"the sender runs Python {version}, this side runs Python {mine}: functions travel as byte code, "
+        "so both sides need the same minor version"
+    )
+
+
+class NamespaceUnpickler(pickle.Unpickler):
+    """Reads by-value pickles so that `__main__` is the dict `namespace`."""
+
+    def __init__(self, file: Any, namespace: dict[str, Any], *, buffers: Any = None) -> None:
+        super().__init__(file, buffers=buffers)
+        self._namespace = namespace
+
+    def find_class(self, module: str, name: str) -> Any:
+        """pickle's look-up of a name."""
+        if module == "builtins" and name == "vars":
+            return self._vars
+        if module == "__main__" and name in self._namespace:
+            return self._namespace[name]
+        return super().find_class(module, name)
+
+    def _vars(self, module: Any) -> dict[str, Any]:
+        return self._namespace if module is sys.modules["__main__"] else vars(module)
+
+
+def _loads(data: Any, out_of_band: Any, namespace: dict[str, Any] | None) -> Any:
+    if namespace is None or namespace is vars(sys.modules["__main__"]):
+        return pickle.loads(data, buffers=out_of_band)
+    import io
+
+    return NamespaceUnpickler(io.BytesIO(data), namespace, buffers=out_of_band).load()
+
+
+def _frames(obj: Any) -> list[Any]:
+    frames: list[Any] = [b""]
+
+    def keep_in_band(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < OUT_OF_BAND:
+            return True
+        frames.append(raw)
+        return False
+
+    frames[0] = byvalue.dumps(obj, keep_in_band)
+    return frames
+
+
+def _lift(obj: Any, depth: int = 2) -> Any:
+    """`obj` with large bytes and bytearrays marked to go out of band, `depth` levels into small containers."""
+    kind = type(obj)
+    if kind in _ATOMS:
+        return obj
+    if kind is bytes or kind is bytearray:
+        return obj if len(obj) < OUT_OF_BAND else Call(kind, pickle.PickleBuffer(obj))
+    if kind is PrePickled:
+        return obj.obj
+    if depth and (kind is list or kind is tuple) and len(obj) < _LIFT_ITEMS:
+        lifted = [_lift(item, depth - 1) for item in obj]
+        if all(map(_same, lifted, obj)):
+            return obj  # the very object: shared references stay shared
+        return lifted if kind is list else tuple(lifted)
+    if depth and kind is dict and len(obj) < _LIFT_ITEMS:
+        values = {key: _lift(value, depth - 1) for key, value in obj.items()}
+        return obj if all(values[key] is obj[key] for key in obj) else values
+    return obj
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is other
