@@ -1,0 +1,44 @@
+# The front door. Every target can be run again at no cost: what is up to date is left alone and not mentioned.
+# One tree, build/dev, serves users, tests, demos and benchmarks; build/asan and build/tsan hold the unit tests only.
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test bench format lint clean
+.DELETE_ON_ERROR:
+
+BUILD := build/dev
+PYTHON := .venv/bin/python
+
+help: ## say what each target does
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do printf '%-14s  %s\n' "$$target" "$$text"; done
+
+setup: ## install Debian packages (root or sudo) and the Python packages in .venv
+	@tools/setup.sh
+
+$(BUILD)/build.ninja: CMakeLists.txt CMakePresets.json cmake/layer.cmake cmake/toolchain.cmake | setup
+	@tools/build.sh configure dev -DCAMSHAFT_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON)
+	@touch $@
+
+build: $(BUILD)/build.ninja ## compile; .venv/bin/python can then import camshaft, .venv/bin has our commands
+	@tools/build.sh compile dev
+	@tools/link_build.sh $(BUILD)
+
+demo: build ## run the two demos on a local cluster; speed-ups are printed, plots go to build/demo
+	@$(PYTHON) examples/demo.py --output build/demo
+
+test: build ## run every test: C++ (plain, asan, tsan), Python, real processes, layers
+	@tools/test.sh
+
+bench: build ## measure against the original and raw ZeroMQ; prints a table, writes build/bench.json
+	@tools/build.sh configure dev -DCAMSHAFT_BENCH=ON
+	@tools/build.sh compile dev
+	@$(PYTHON) bench/run.py --output build/bench.json
+
+format: setup ## format all C++ and Python files
+	@tools/lint.sh --format
+
+lint: setup ## clang-format, clang-tidy, ruff, mypy and the layer check
+	@tools/lint.sh
+
+clean: ## remove everything built; .venv stays
+	@for path in build dist .pytest_cache .mypy_cache .ruff_cache; do \
+	  if [ -e $$path ]; then echo "clean: removing $$path"; rm -rf $$path; fi; done
+	@find python tests tools bench examples -name __pycache__ -type d -prune -exec rm -rf {} + 2> /dev/null || true

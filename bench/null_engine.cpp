@@ -1,0 +1,82 @@
+// An engine that answers every apply_request with an empty result at once, without Python: what is left is the
+// controller and the wire. bench_null_engine ENGINE_FILE NUMBER
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "net/loop.hpp"
+#include "service/origin.hpp"
+#include "wire/connection_file.hpp"
+#include "wire/date.hpp"
+#include "wire/message.hpp"
+
+namespace {
+
+using namespace camshaft;
+
+net::SocketOptions dealer(const std::string& uuid, const std::string& url) {
+  return {.type = net::SocketType::dealer, .identity = uuid, .connect = {url}};
+}
+
+class NullEngine {
+ public:
+  NullEngine(net::Context& context, net::Loop& loop, const wire::EngineConnection& c, const std::string& uuid)
+      : loop_(loop),
+        uuid_(uuid),
+        origin_(wire::Signer::make(c.signature_scheme, c.key).value(), SessionId(uuid), "bench", 1, loop.clock()),
+        registration_(context, dealer(uuid, wire::url(c, c.registration))),
+        shell_(context, {.type = net::SocketType::router,
+                         .identity = uuid,
+                         .connect = {wire::url(c, c.mux), wire::url(c, c.task)}}),
+        control_(context, {.type = net::SocketType::router, .identity = uuid, .connect = {wire::url(c, c.control)}}),
+        pings_(context, {.type = net::SocketType::sub, .connect = {wire::url(c, c.hb_ping)}, .subscribe_all = true}),
+        pongs_(context, dealer(uuid, wire::url(c, c.hb_pong))) {
+    loop.on_message(shell_, [this](net::Received&& r) { answer(shell_, std::move(r.frames), "apply_reply"); });
+    loop.on_message(control_, [this](net::Received&& r) {
+      answer(control_, std::move(r.frames), "shutdown_reply");
+      loop_.stop();
+    });
+    loop.on_message(pings_, [this](net::Received&& r) { pongs_.send(r.frames); });
+    registration_.send(origin_.message({}, "registration_request", Blob::of_static("{}"),
+                                       fmt::format(R"({{"uuid":"{}"}})", uuid)));
+  }
+
+ private:
+  void answer(net::Socket& socket, Frames frames, std::string_view type) {
+    auto request = wire::decode(std::move(frames), origin_.signer());
+    if (!request) return;
+    socket.send(origin_.message(
+        std::move(request->parts.identities), type, request->parts.header, R"({"status":"ok"})",
+        fmt::format(R"({{"started":"{}","dependencies_met":true,"engine":"{}","status":"ok","outputs":0,"codec":"p5"}})",
+                    wire::format_date(loop_.clock().wall()), uuid_),
+        {kNone}));
+  }
+
+  const Blob kNone = Blob::of_static(std::string_view("\x80\x05N.", 4));  // pickle of None
+  net::Loop& loop_;
+  std::string uuid_;
+  service::Origin origin_;
+  net::Socket registration_, shell_, control_, pings_, pongs_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: bench_null_engine ENGINE_FILE NUMBER\n");
+    return 2;
+  }
+  const auto text = wire::read_file(argv[1]);
+  const auto connection = text.and_then([](const std::string& t) { return wire::parse_engine_connection(t); });
+  if (!connection) {
+    std::fprintf(stderr, "bench_null_engine: %s\n", connection.error().message.c_str());
+    return 1;
+  }
+  SystemClock clock;
+  net::Context context;
+  net::Loop loop(clock);
+  NullEngine engine(context, loop, *connection, fmt::format("camshaft-py000-{:016x}", std::stoul(argv[2])));
+  loop.run();
+  return 0;
+}
