@@ -256,4 +256,12 @@ Result<std::optional<std::string>> read_session_key(const ControllerOptions& opt
   return std::optional<std::string>(std::move(key));
 }
 
+Result<Done> enter_work_dir(const CommonOptions& options) {
+  std::error_code failure;
+  if (!options.work_dir.empty()) std::filesystem::current_path(options.work_dir, failure);
+  if (failure)
+    return Error{Errc::bad_value, fmt::format("--work-dir: cannot change to {}: {}", options.work_dir, failure.message())};
+  return Done{};
+}
+
 }  // namespace camshaft::apps

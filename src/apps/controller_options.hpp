@@ -77,5 +77,7 @@ void add_common(OptionTable& table, const std::string& app_class, cluster::Profi
 /// Resolves the profile and checks the cluster id.
 Result<Done> finish_common(const cluster::ProfileChoice& choice, const cluster::Environment& env,
                            CommonOptions& options);
+/// Changes to the folder of --work-dir, if it was given.
+Result<Done> enter_work_dir(const CommonOptions& options);
 
 }  // namespace camshaft::apps

@@ -3,7 +3,6 @@
 
 #include <cstdio>
 #include <exception>
-#include <filesystem>
 #include <span>
 
 #include "apps/ipcluster_manage.hpp"
@@ -21,7 +20,10 @@ int main(int argc, char** argv) try {
     fmt::print("{}", options->text);
     return 0;
   }
-  if (!options->work_dir.empty()) std::filesystem::current_path(options->work_dir);
+  if (const auto entered = enter_work_dir(*options); !entered) {
+    fmt::print(stderr, "ipcluster: {}\n", entered.error().message);
+    return kExitFailed;
+  }
   if (options->command == "stop") return run_stop(*options);
   if (options->command == "list") return run_list(*options);
   if (options->command == "clean") return run_clean(*options);

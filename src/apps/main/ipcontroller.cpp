@@ -12,6 +12,7 @@
 #include "apps/console_log.hpp"
 #include "apps/controller_options.hpp"
 #include "apps/signals.hpp"
+#include "cluster/process/files.hpp"
 #include "cluster/process/profile_dirs.hpp"
 #include "service/controller.hpp"
 #include "wire/connection_file.hpp"
@@ -76,6 +77,20 @@ service::ControllerConfig config_of(const apps::ControllerOptions& options, cons
   return c;
 }
 
+// One controller for each pair of connection files: a second one would leave the first without a way to reach it.
+Result<std::optional<cluster::ClusterLock>> lock_files(const apps::ControllerOptions& options,
+                                                       const service::ControllerConfig& config) {
+  const auto path = options.profile.pid_dir() / (config.client_file.stem().string() + ".lock");
+  auto lock = cluster::ClusterLock::take(path);
+  if (lock) return std::optional(std::move(*lock));
+  if (lock.error().code != Errc::unavailable) return std::optional<cluster::ClusterLock>();  // as on some network disks
+  const std::string pid = cluster::ClusterLock::holder(path);
+  return Error{Errc::unavailable,
+               fmt::format("a controller{} runs already with the connection file {}: stop it, or choose another "
+                           "--cluster-id or --profile",
+                           pid.empty() ? "" : fmt::format(" (pid {})", pid), config.client_file.string())};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -90,7 +105,7 @@ int main(int argc, char** argv) try {
   if (const auto made = cluster::create_profile(options.profile); !made) return fail(made.error());
   const auto key = apps::read_session_key(options);
   if (!key) return fail(key.error());
-  if (!options.work_dir.empty()) std::filesystem::current_path(options.work_dir);
+  if (const auto entered = apps::enter_work_dir(options); !entered) return fail(entered.error());
 
   std::string log_file;
   if (options.log_to_file) {
@@ -102,7 +117,10 @@ int main(int argc, char** argv) try {
 
   apps::SignalDescriptor signals;  // before any thread starts, so that all of them leave signals to it
   SystemClock clock;
-  service::Controller controller(config_of(options, *key), clock, log);
+  const service::ControllerConfig config = config_of(options, *key);
+  const auto lock = lock_files(options, config);
+  if (!lock) return fail(lock.error());
+  service::Controller controller(config, clock, log);
   controller.stop_when_readable(signals.descriptor(), [&] { log.info("stopping: {}", signals.read_name()); });
   if (const int lifeline = apps::inherited_lifeline(); lifeline >= 0)
     controller.stop_when_readable(lifeline, [&] { log.info("stopping: the process that started this one is gone"); });

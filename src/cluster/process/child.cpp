@@ -150,6 +150,13 @@ Result<Child> Child::start(const Command& command, const Lifeline* lifeline) {
   }
   // Nobody but us reaps this child, so its number cannot have been given away yet.
   Descriptor watch(open_pidfd(pid));
+  if (watch.get() < 0) {
+    const Error error{Errc::unavailable, fmt::format("cannot watch {}: {} (Linux 5.3 or newer is needed)",
+                                                     command.argv[0], std::strerror(errno))};
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return error;
+  }
   return Child({pid, birth_of(pid)}, std::move(watch));
 }
 
@@ -167,8 +174,7 @@ std::optional<Exit> Child::poll() {
 
 void Child::signal(int number) const {
   if (exit_) return;
-  if (descriptor_.get() >= 0) ::syscall(SYS_pidfd_send_signal, descriptor_.get(), number, nullptr, 0);
-  else ::kill(id_.pid, number);
+  ::syscall(SYS_pidfd_send_signal, descriptor_.get(), number, nullptr, 0);
 }
 
 std::string birth_of(int pid) {

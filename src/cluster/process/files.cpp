@@ -75,9 +75,19 @@ Result<ClusterLock> ClusterLock::take(const fs::path& path) {
   Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (file.get() < 0) return failed("lock", path);
   if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    return Error{Errc::unavailable, fmt::format("{} is locked by another process", path.string())};
+    if (errno == EWOULDBLOCK) {
+      return Error{Errc::unavailable, fmt::format("{} is locked by another process", path.string())};
+    }
+    return Error{Errc::not_found, fmt::format("{} cannot be locked: {}", path.string(), std::strerror(errno))};
   }
+  const std::string pid = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(file.get(), 0) == 0) (void)!::write(file.get(), pid.data(), pid.size());
   return ClusterLock(path, std::move(file));
+}
+
+std::string ClusterLock::holder(const fs::path& path) {
+  const auto text = read_text(path);
+  return text ? text->substr(0, text->find('\n')) : std::string();
 }
 
 ClusterLock::~ClusterLock() {

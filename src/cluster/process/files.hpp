@@ -22,8 +22,10 @@ std::string tail(const std::filesystem::path& path, int lines);
 /// Held by whoever runs a cluster, so that nobody starts it twice.
 class ClusterLock final {
  public:
-  /// Errc::unavailable when somebody else holds it.
+  /// Errc::unavailable when somebody else holds it, Errc::not_found where files cannot be locked.
   static Result<ClusterLock> take(const std::filesystem::path& path);
+  /// The pid of whoever holds a lock that could not be taken; "" when it cannot be told.
+  static std::string holder(const std::filesystem::path& path);
   ClusterLock(ClusterLock&&) noexcept = default;
   ClusterLock& operator=(ClusterLock&&) noexcept = default;
   ~ClusterLock();

@@ -1,0 +1,72 @@
+#include "service/cluster_probe.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <random>
+
+namespace camshaft::service {
+namespace {
+
+constexpr Duration kPatience = std::chrono::seconds(1);
+
+SessionId random_session() {
+  std::random_device source;
+  std::array<std::uint8_t, 16> bytes{};
+  std::generate(bytes.begin(), bytes.end(), [&source] { return static_cast<std::uint8_t>(source()); });
+  return SessionId(wire::hex_id(bytes));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ClusterProbe>> ClusterProbe::make(net::Context& context, net::Loop& loop,
+                                                         const wire::ClientConnection& connection, Answer answer) {
+  auto signer = wire::Signer::make(connection.signature_scheme, connection.key);
+  if (!signer) return signer.error();
+  try {
+    return std::unique_ptr<ClusterProbe>(
+        new ClusterProbe(context, loop, connection, std::move(*signer), std::move(answer)));
+  } catch (const net::NetError& error) {
+    return Error{Errc::unavailable, error.what()};
+  }
+}
+
+ClusterProbe::ClusterProbe(net::Context& context, net::Loop& loop, const wire::ClientConnection& connection,
+                           wire::Signer signer, Answer answer)
+    : loop_(loop),
+      origin_(std::move(signer), random_session(), "cluster", ::getpid(), loop.clock()),
+      socket_(context, {.type = net::SocketType::dealer, .identity = origin_.session().value}),
+      answer_(std::move(answer)) {
+  socket_.connect(wire::url(connection, connection.registration));
+  loop_.on_message(socket_, [this](net::Received&& received) { on_frames(std::move(received.frames)); });
+}
+
+ClusterProbe::~ClusterProbe() { loop_.forget(socket_); }
+
+void ClusterProbe::ask() {
+  const TimePoint now = loop_.clock().now();
+  if (open_ && now - asked_at_ < kPatience) return;
+  open_ = true;
+  asked_at_ = now;
+  socket_.send(origin_.message({}, "connection_request", Blob::of_static("{}"), "{}"));
+}
+
+void ClusterProbe::on_frames(Frames frames) {
+  const auto message = wire::decode(std::move(frames), origin_.signer());
+  if (!message || message->header.msg_type != "connection_reply") return;
+  const auto content = nlohmann::json::parse(message->parts.content.view(), nullptr, false);
+  if (!content.is_object() || content.value("status", "") != "ok") return;
+  open_ = false;
+  std::set<std::string> engines;
+  const auto listed = content.find("engines");
+  if (listed != content.end() && listed->is_object()) {
+    for (const auto& [number, uuid] : listed->items()) {
+      if (uuid.is_string()) engines.insert(uuid.get<std::string>());
+    }
+  }
+  answer_(engines);
+}
+
+}  // namespace camshaft::service

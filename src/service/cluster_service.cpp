@@ -1,0 +1,342 @@
+#include "service/cluster_service.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <system_error>
+#include <type_traits>
+
+#include "cluster/process/profile_dirs.hpp"
+
+namespace camshaft::service {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr Duration kRound = std::chrono::milliseconds(5);  // how often files and the hub are looked at while waiting
+constexpr int kTailLines = 20;
+
+template <class... Fs>
+struct Overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <class... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;
+
+}  // namespace
+
+std::string already_running(const cluster::FoundCluster& found, const cluster::Profile& profile) {
+  const std::string id = found.record.cluster_id;
+  return fmt::format("a cluster runs already on profile '{}'{} (controller pid {}); stop it with: ipcluster stop "
+                     "{}{}", profile.label(), id.empty() ? "" : fmt::format(" with id '{}'", id),
+                     found.record.controller.process.pid,
+                     profile.label().front() == '/' ? "--profile-dir=" + profile.dir.string()
+                                                    : "--profile=" + profile.label(),
+                     id.empty() ? "" : " --cluster-id=" + id);
+}
+
+ClusterService::ClusterService(net::Context& context, net::Loop& loop, ClusterConfig config, Listener listener)
+    : context_(context),
+      loop_(loop),
+      config_(std::move(config)),
+      listener_(std::move(listener)),
+      supervisor_(config_.limits) {}
+
+ClusterService::~ClusterService() {
+  if (round_timer_) loop_.cancel(*round_timer_);
+  for (auto& [key, process] : processes_) {
+    if (!process.child || process.exit) continue;
+    loop_.forget(process.child->descriptor());
+    if (!config_.outlive_us) process.child->signal(SIGKILL);
+  }
+}
+
+Result<Done> ClusterService::start_controller() {
+  const auto& plan = config_.plan;
+  if (auto made = cluster::create_profile(plan.profile); !made) return made.error();
+  const fs::path file = cluster::cluster_file_path(plan.profile, plan.cluster_id);
+  auto lock = cluster::ClusterLock::take(cluster::lock_path(plan.profile, plan.cluster_id));
+  const auto found = cluster::look_at(file);
+  if (found && found->running()) return Error{Errc::unavailable, already_running(*found, plan.profile)};
+  if (!lock) {
+    return Error{Errc::unavailable, fmt::format("this cluster is being started or stopped by another process: {}",
+                                                lock.error().message)};
+  }
+  lock_ = std::move(*lock);
+  if (!config_.outlive_us) {
+    auto lifeline = cluster::Lifeline::make();
+    if (!lifeline) return lifeline.error();
+    lifeline_ = std::move(*lifeline);
+  }
+  handle(cluster::event::StartController{});
+  return Done{};
+}
+
+Result<Done> ClusterService::adopt_controller() {
+  const auto& plan = config_.plan;
+  const fs::path engine_file = cluster::engine_connection_path(plan.profile, plan.cluster_id);
+  const fs::path client_file = cluster::client_connection_path(plan.profile, plan.cluster_id);
+  auto engine_text = cluster::read_text(engine_file);
+  auto client_text = cluster::read_text(client_file);
+  if (!engine_text || !client_text) {
+    return Error{Errc::not_found, fmt::format("no controller to join: {} is not there; start one with ipcontroller or "
+                                              "ipcluster start", (engine_text ? client_file : engine_file).string())};
+  }
+  auto connection = wire::parse_client_connection(*client_text);
+  if (!connection) return connection.error();
+  if (!config_.outlive_us) {
+    auto lifeline = cluster::Lifeline::make();
+    if (!lifeline) return lifeline.error();
+    lifeline_ = std::move(*lifeline);
+  }
+  auto probe = ClusterProbe::make(context_, loop_, *connection, [this](const std::set<std::string>& engines) {
+    handle(cluster::event::HubAnswered{engines});
+  });
+  if (!probe) return probe.error();
+  probe_ = std::move(*probe);
+  engine_connection_ = std::move(*engine_text);
+  handle(cluster::event::AdoptController{});
+  return Done{};
+}
+
+void ClusterService::start_engines(const std::string& set, int n) { handle(cluster::event::StartEngines{set, n}); }
+void ClusterService::stop_engines(const std::string& set) { handle(cluster::event::StopEngines{set}); }
+void ClusterService::stop() { handle(cluster::event::StopAll{}); }
+
+void ClusterService::signal_engines(const std::optional<std::string>& set, int number) {
+  for (auto& [key, process] : processes_) {
+    if (key && (!set || key->set == *set)) signal(key, number);
+  }
+}
+
+std::optional<ProcessStatus> ClusterService::controller() const {
+  const auto found = processes_.find(std::nullopt);
+  if (found == processes_.end() || !found->second.child) return std::nullopt;
+  return ProcessStatus{found->second.child->id().pid, found->second.command.log_file.string(), found->second.exit};
+}
+
+std::map<std::string, std::map<int, ProcessStatus>> ClusterService::engines() const {
+  std::map<std::string, std::map<int, ProcessStatus>> sets;
+  for (const auto& [key, process] : processes_) {
+    if (!key) continue;
+    const int pid = process.child ? process.child->id().pid : 0;
+    sets[key->set][key->index] = {pid, process.command.log_file.string(), process.exit};
+  }
+  return sets;
+}
+
+/// Events that come up while one is performed wait their turn, so that the supervisor sees one at a time.
+void ClusterService::handle(const cluster::Event& event) {
+  events_.push_back(event);
+  if (handling_) return;
+  handling_ = true;
+  while (!events_.empty()) {
+    const cluster::Event next = std::move(events_.front());
+    events_.erase(events_.begin());
+    for (const cluster::Action& action : supervisor_.handle(next, loop_.clock().now())) perform(action);
+  }
+  handling_ = false;
+  if (unsaved_) save();
+  const bool waits = supervisor_.watches_files() || supervisor_.watches_hub() || supervisor_.deadline();
+  if (waits && !round_timer_) round_timer_ = loop_.every(kRound, [this] { round(); });
+  if (!waits && round_timer_) {
+    loop_.cancel(*round_timer_);
+    round_timer_.reset();
+  }
+}
+
+void ClusterService::perform(const cluster::Action& what) {
+  namespace action = cluster::action;
+  const auto& plan = config_.plan;
+  std::visit(Overloaded{
+                 [&](const action::SpawnController&) {
+                   // Files of an earlier run would be taken for those of this one.
+                   std::error_code ignored;
+                   const auto& args = plan.controller_args;
+                   const bool reuse = std::any_of(args.begin(), args.end(), [](const std::string& one) {
+                     return one.find("reuse") != std::string::npos || one.find("restore") != std::string::npos;
+                   });
+                   if (!reuse) {
+                     fs::remove(cluster::client_connection_path(plan.profile, plan.cluster_id), ignored);
+                     fs::remove(cluster::engine_connection_path(plan.profile, plan.cluster_id), ignored);
+                   }
+                   spawn(std::nullopt, cluster::controller_command(plan));
+                 },
+                 [&](const action::SpawnEngine& one) {
+                   const std::string connection = config_.send_connection ? engine_connection_.value_or("") : "";
+                   spawn(one.engine, cluster::engine_command(plan, one.engine.set, one.engine.index, connection));
+                 },
+                 [&](const action::SignalController& one) { signal(std::nullopt, one.signal); },
+                 [&](const action::SignalEngine& one) { signal(one.engine, one.signal); },
+                 [&](const auto&) { report(what); },
+             },
+             what);
+}
+
+void ClusterService::spawn(const Key& key, cluster::Command command) {
+  auto started = cluster::Child::start(command, lifeline_ ? &*lifeline_ : nullptr);
+  Process& process = processes_[key];
+  process = Process{std::move(command), std::nullopt, "", std::nullopt, false};
+  if (!started) {
+    process.start_error = started.error().message;
+    process.exit = cluster::Exit{127, 0};
+    if (key) handle(cluster::event::EngineGone{*key, *process.exit});
+    else handle(cluster::event::ControllerGone{*process.exit});
+    return;
+  }
+  process.child.emplace(std::move(*started));
+  loop_.on_readable(process.child->descriptor(), [this, key] { on_end(key); });
+  unsaved_ = true;
+}
+
+void ClusterService::on_end(Key key) {
+  Process* process = find(key);
+  if (process == nullptr || !process->child || process->exit) return;
+  const auto exit = process->child->poll();
+  if (!exit) return;
+  loop_.forget(process->child->descriptor());
+  process->exit = exit;
+  unsaved_ = true;
+  if (key) handle(cluster::event::EngineGone{*key, *exit});
+  else handle(cluster::event::ControllerGone{*exit});
+}
+
+void ClusterService::signal(const Key& key, int number) {
+  const Process* process = find(key);
+  if (process != nullptr && process->child && !process->exit) process->child->signal(number);
+}
+
+ClusterService::Process* ClusterService::find(const Key& key) {
+  const auto found = processes_.find(key);
+  return found == processes_.end() ? nullptr : &found->second;
+}
+
+/// While somebody waits: the connection files, the engines, the time.
+void ClusterService::round() {
+  if (supervisor_.watches_files()) look_for_files();
+  if (supervisor_.watches_hub() && probe_) probe_->ask();
+  const auto deadline = supervisor_.deadline();
+  if (deadline && loop_.clock().now() >= *deadline) handle(cluster::event::Tick{});
+}
+
+void ClusterService::look_for_files() {
+  const auto& plan = config_.plan;
+  auto engine_text = cluster::read_text(cluster::engine_connection_path(plan.profile, plan.cluster_id));
+  if (!engine_text) return;
+  auto client_text = cluster::read_text(cluster::client_connection_path(plan.profile, plan.cluster_id));
+  if (!client_text) return;
+  const auto client = wire::parse_client_connection(*client_text);
+  if (!client || !wire::parse_engine_connection(*engine_text)) return;  // half written: the next round sees the rest
+  auto probe = ClusterProbe::make(context_, loop_, *client, [this](const std::set<std::string>& engines) {
+    handle(cluster::event::HubAnswered{engines});
+  });
+  if (!probe) return;
+  probe_ = std::move(*probe);
+  engine_connection_ = std::move(*engine_text);
+  handle(cluster::event::ControllerFiles{});
+}
+
+std::string ClusterService::describe_end(const Key& key, const std::optional<cluster::Exit>& exit,
+                                         std::string what) const {
+  const auto found = processes_.find(key);
+  if (found != processes_.end() && !found->second.start_error.empty()) return found->second.start_error;
+  if (exit) what += fmt::format(" ({})", cluster::describe(*exit));
+  if (found != processes_.end()) what += fmt::format("; its log: {}", found->second.command.log_file.string());
+  return what;
+}
+
+void ClusterService::report(const cluster::Action& what) {
+  namespace action = cluster::action;
+  ClusterReport out{what, "", "", ""};
+  Key failed;
+  bool has_failed = false;
+  std::visit(
+      Overloaded{
+          [&](const action::ControllerStopped& one) {
+            has_failed = !one.expected && (!one.exit || *one.exit != cluster::Exit{});
+            if (!one.exit) {
+              out.message = describe_end(failed, one.exit, "the controller wrote no connection files in time");
+            } else if (!one.was_ready) {
+              has_failed = true;
+              out.message = describe_end(failed, one.exit, "the controller ended before it was ready");
+            } else if (!one.expected) {
+              out.message = has_failed ? describe_end(failed, one.exit, "the controller ended unexpectedly")
+                                       : "the controller was shut down";
+            }
+          },
+          [&](const action::EngineStopped& one) {
+            failed = one.engine;
+            has_failed = !one.expected && one.exit != cluster::Exit{};
+            if (one.expected || !one.was_ready) return;  // a set that does not come up gets a report of its own
+            const std::string text = fmt::format("engine process {} of set {} ended, {} left", one.engine.index,
+                                                 one.engine.set, one.left);
+            out.message = describe_end(failed, one.exit, text);
+          },
+          [&](const action::EnginesFailed& one) {
+            has_failed = one.culprit.has_value();
+            failed = one.culprit;
+            const Process* process = one.culprit ? find(one.culprit) : nullptr;
+            out.message = process != nullptr
+                              ? describe_end(failed, process->exit, fmt::format("engine process {} of {} ended before "
+                                                                                "it was ready", one.culprit->index,
+                                                                                one.wanted))
+                              : fmt::format("only {} of {} engines registered in time; their logs: {}", one.ready,
+                                            one.wanted, config_.plan.profile.log_dir().string());
+          },
+          [](const auto&) {},
+      },
+      what);
+  if (Process* process = has_failed ? find(failed) : nullptr) {
+    process->failed = true;
+    out.log_file = process->command.log_file.string();
+    out.log_tail = cluster::tail(process->command.log_file, kTailLines);
+  }
+  if (std::holds_alternative<action::AllStopped>(what)) {
+    probe_.reset();
+    if (!config_.keep_logs) {
+      std::error_code ignored;
+      for (const auto& [key, process] : processes_) {
+        const bool explains = process.failed || !process.exit || process.exit->signal == SIGKILL;
+        if (!explains) fs::remove(process.command.log_file, ignored);
+      }
+    }
+    save();
+    lock_.reset();
+  }
+  listener_(out);
+}
+
+/// The cluster file says what runs; there is none when nothing does, nor for engines that joined another's controller.
+void ClusterService::save() {
+  const auto& plan = config_.plan;
+  unsaved_ = false;
+  if (!lock_) return;
+  const fs::path path = cluster::cluster_file_path(plan.profile, plan.cluster_id);
+  cluster::ClusterRecord record;
+  record.cluster_id = plan.cluster_id;
+  record.profile_dir = plan.profile.dir.string();
+  record.controller_args = plan.controller_args;
+  record.controller_ip = plan.controller_ip;
+  record.controller_location = plan.controller_location;
+  record.controller_class = record.engine_class = "local";
+  for (const auto& [key, process] : processes_) {
+    if (!process.child || process.exit) continue;
+    const cluster::RecordedProcess one{process.child->id(), process.command.log_file.string()};
+    if (key) record.engine_sets[key->set][key->index] = one;
+    else record.controller = one;
+  }
+  record.n = static_cast<int>(record.engine_count());
+  if (record.controller.process.pid == 0 && record.n == 0) {
+    std::error_code ignored;
+    fs::remove(path, ignored);
+    return;
+  }
+  if (!config_.outlive_us) {
+    record.supervisor = cluster::this_process();
+    record.supervisor_program = config_.program;
+  }
+  // A cluster that cannot be found again still works; its folder was writable a moment ago.
+  (void)cluster::write_text(path, cluster::render(record)).has_value();
+}
+
+}  // namespace camshaft::service
