@@ -8,7 +8,7 @@
 #include "net/loop.hpp"
 #include "service/origin.hpp"
 #include "wire/connection_file.hpp"
-#include "wire/date.hpp"
+#include "core/date.hpp"
 #include "wire/message.hpp"
 
 namespace {
@@ -49,7 +49,7 @@ class NullEngine {
     socket.send(origin_.message(
         std::move(request->parts.identities), type, request->parts.header, R"({"status":"ok"})",
         fmt::format(R"({{"started":"{}","dependencies_met":true,"engine":"{}","status":"ok","outputs":0,"codec":"p5"}})",
-                    wire::format_date(loop_.clock().wall()), uuid_),
+                    format_date(loop_.clock().wall()), uuid_),
         {kNone}));
   }
 

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,20 @@ def marked(mark: str) -> list[int]:
         except OSError:  # gone meanwhile, a zombie, or not ours to look at
             continue
     return found
+
+
+def identity(file: Path) -> tuple[int, int]:
+    """What tells a file from another one that had its name."""
+    about = file.stat()
+    return about.st_ino, about.st_mtime_ns
+
+
+def at_the_prompt(f: Any) -> Any:
+    """Return `f` as if it had been typed at the prompt: engines cannot import test modules, so it goes by value."""
+    function = types.FunctionType(f.__code__, {"__name__": "__main__"}, f.__name__, f.__defaults__, f.__closure__)
+    function.__kwdefaults__ = f.__kwdefaults__
+    function.__module__ = "__main__"
+    return function
 
 
 class Process:
@@ -159,6 +174,7 @@ class ClusterUnderTest:
     controller: Process
     engine_kind: Kind
     engine_args: tuple[str, ...]
+    stale: frozenset[tuple[int, int]] = frozenset()  # files of an earlier controller
     engines: list[Process] = field(default_factory=list)
     clients: list[Any] = field(default_factory=list)
 
@@ -180,8 +196,9 @@ class ClusterUnderTest:
         def ready() -> bool:
             if not self.controller.running:
                 raise RuntimeError(f"the controller ended early:\n{self.controller.output}")
+            files = (self.client_file, self.engine_file)
             try:
-                return all(json.loads(file.read_text()) for file in (self.client_file, self.engine_file))
+                return all(json.loads(file.read_text()) and identity(file) not in self.stale for file in files)
             except (OSError, ValueError):
                 return False
 
@@ -237,8 +254,11 @@ def start_cluster(
     if cluster_id:
         args.append(f"--cluster-id={cluster_id}")
     profile_dir.mkdir(parents=True, exist_ok=True)
+    reuse = any(arg.startswith(("--reuse", "--restore")) for arg in args)
+    left = [] if reuse else (profile_dir / "security").glob("ipcontroller-*.json")
+    stale = frozenset(map(identity, left))
     process = processes.start([*command_of("ipcontroller", controller), *args])
-    started = ClusterUnderTest(processes, profile_dir, cluster_id, process, engines, tuple(engine_args))
+    started = ClusterUnderTest(processes, profile_dir, cluster_id, process, engines, tuple(engine_args), stale)
     started.wait_for_controller()
     for _ in range(n):
         started.add_engine()

@@ -23,7 +23,7 @@ def display_outputs(parts: Sequence[Metadata], single: bool, groupby: str, resul
                 _stream(part, "stderr", head)
             for output in part["outputs"]:
                 head("output", part)
-                _show(output["content"])
+                _show(output)
             _result(part, head)
         return
     if not result_only:
@@ -35,12 +35,12 @@ def display_outputs(parts: Sequence[Metadata], single: bool, groupby: str, resul
             for part in parts:
                 if index < len(part["outputs"]):
                     head("output", part)
-                    _show(part["outputs"][index]["content"])
+                    _show(part["outputs"][index])
     else:
         for part in parts:
             for output in part["outputs"]:
                 head("output", part)
-                _show(output["content"])
+                _show(output)
     for part in parts:
         _result(part, head)
 

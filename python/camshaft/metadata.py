@@ -164,7 +164,7 @@ def read_metadata(request: Request, engine_ids: Mapping[str, int], known: Mappin
 
 def _add_outputs(found: Metadata, request: Request) -> None:
     outputs = []
-    for msg_type, content_text, metadata_text, buffers in request.outputs:
+    for msg_type, content_text, _, buffers in request.outputs:
         content = json.loads(content_text)
         if msg_type == "execute_input":
             found["execute_input"] = content.get("code")
@@ -179,5 +179,5 @@ def _add_outputs(found: Metadata, request: Request) -> None:
 
             found["data"] = {**found["data"], **unpack_result(buffers, None)}
         else:
-            outputs.append({"type": msg_type, "content": content, "metadata": json.loads(metadata_text)})
+            outputs.append(content)
     found["outputs"] = outputs

@@ -3,6 +3,7 @@
 // Errors: none.
 #pragma once
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,6 +19,13 @@ struct Blob {
 
   /// A blob that owns `text`.
   static Blob of(std::string text) {
+    constexpr std::size_t kWorthMoving = 4096;  // below, one allocation and a copy are cheaper than two allocations
+    if (text.size() < kWorthMoving) {
+      auto copy = std::make_shared_for_overwrite<std::byte[]>(text.size());
+      if (!text.empty()) std::memcpy(copy.get(), text.data(), text.size());
+      const std::span<const std::byte> view(copy.get(), text.size());
+      return {std::move(copy), view};
+    }
     auto kept = std::make_shared<const std::string>(std::move(text));
     return {kept, std::as_bytes(std::span(kept->data(), kept->size()))};
   }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "core/date.hpp"
 #include "hub/date.hpp"
 
 namespace camshaft::hub {
@@ -88,7 +89,7 @@ std::optional<std::string> misfit(const FieldInfo& field, Op op, const Json& arg
 
   const auto orderable = [&](const Json& value) {
     if (field.kind == Kind::date)
-      return value.is_string() && read_date(value.get_ref<const std::string&>()).has_value();
+      return value.is_string() && parse_date(value.get_ref<const std::string&>()).has_value();
     if (field.kind == Kind::text) return value.is_string();
     return value.is_number() || value.is_string() || value.is_boolean() || value.is_array();
   };

@@ -25,7 +25,7 @@ inline constexpr std::array<std::string_view, 12> kOps{"$eq", "$ne",  "$lt",  "$
 struct Test {
   Field field;
   Op op;
-  nlohmann::json argument;  // of a type that fits; dates as date_text
+  nlohmann::json argument;  // of a type that fits; dates as format_sortable_date writes them
 };
 
 class Filter {

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "core/date.hpp"
 #include "hub/date.hpp"
 
 namespace camshaft::hub {
@@ -17,7 +18,7 @@ TaskRecord sample() {
   record.header = Blob::of_static(R"({"msg_type": "apply_request", "date": "2026-11-20T12:00:00+00:00"})");
   record.metadata = Blob::of_static(R"({"label": 7})");
   record.content = Blob::of_static("{}");
-  record.submitted = read_date("2026-11-20T12:00:00.5Z");
+  record.submitted = parse_date("2026-11-20T12:00:00.5Z");
   record.engine = EngineId("e-1");
   record.queue = Queue::task;
   record.out = "hello\n";

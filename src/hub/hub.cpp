@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "core/date.hpp"
 #include "hub/date.hpp"
 
 namespace camshaft::hub {
@@ -163,7 +164,7 @@ void Hub::strand(TimePoint now, WallTime wall) {
     const Load& engine = *pending_.at(id).engine;
     const std::string why =
         fmt::format("Engine {} died while running task {}", to_int(engine.number), py_repr(id.value));
-    const Json header{{"engine", engine.uuid.value}, {"date", date_text(wall)}};
+    const Json header{{"engine", engine.uuid.value}, {"date", format_sortable_date(wall)}};
     const Json metadata{{"engine", engine.uuid.value}, {"status", "error"}};
     finish({.id = std::move(id),
             .engine = engine.uuid,

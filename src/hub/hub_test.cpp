@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/date.hpp"
 #include "hub/date.hpp"
 #include "hub/store/memory.hpp"
 #include "hub/store/none.hpp"
@@ -17,7 +18,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 const TimePoint t0{};
-const WallTime kNoon = *read_date("2026-11-20T12:00:00Z");
+const WallTime kNoon = *parse_date("2026-11-20T12:00:00Z");
 const EngineId e0("e0-uuid"), e1("e1-uuid"), nobody("nobody");
 constexpr EngineNumber n0{0}, n1{1};
 
@@ -348,7 +349,7 @@ TEST_F(HubTest, WhatADeadEngineLeftUndoneEndsInAnError) {
   EXPECT_EQ(got["a"]["result_content"]["evalue"], "Engine 0 died while running task 'a'");
   EXPECT_EQ(got["a"]["result_metadata"], Json::parse(R"({"engine": "e0-uuid", "status": "error"})"));
   EXPECT_EQ(got["a"]["result_header"]["engine"], "e0-uuid");
-  EXPECT_TRUE(read_date(got["a"]["result_header"]["date"].get<std::string>()).has_value());
+  EXPECT_TRUE(parse_date(got["a"]["result_header"]["date"].get<std::string>()).has_value());
   mux_done("b", e0);  // it was only slow: the better answer
   EXPECT_EQ(ask("result_request", R"({"msg_ids": ["b"]})", "result_reply")["b"]["result_content"],
             Json::parse(R"({"status": "ok"})"));

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <type_traits>
 
+#include "core/date.hpp"
 #include "hub/date.hpp"
 #include "hub/error.hpp"
 
@@ -39,7 +40,7 @@ const Blob* text_of(const TaskRecord& record, Field field) {
 }
 
 Json text_or_null(std::string_view text) { return text.empty() ? Json() : Json(text); }
-Json date_or_null(const std::optional<WallTime>& date) { return date ? Json(date_text(*date)) : Json(); }
+Json date_or_null(const std::optional<WallTime>& date) { return date ? Json(format_sortable_date(*date)) : Json(); }
 
 Json queue_name(Queue queue) {
   switch (queue) {

@@ -105,7 +105,7 @@ Socket::Socket(Context& context, const SocketOptions& options)
     }
     for (const std::string& address : options.bind) {
       if (zmq_bind(handle_, address.c_str()) != 0)
-        throw NetError(fmt::format("cannot bind {}: {}", address, zmq_strerror(zmq_errno())));
+        throw NetError(fmt::format("cannot bind {}: {}", address, zmq_strerror(zmq_errno())), zmq_errno());
       char bound[256];
       std::size_t size = sizeof bound;
       zmq_getsockopt(handle_, ZMQ_LAST_ENDPOINT, bound, &size);
@@ -178,7 +178,6 @@ std::optional<Received> Socket::receive_with_descriptor() {
     throw NetError(fmt::format("cannot receive: {}", zmq_strerror(zmq_errno())));
   }
   Received received;
-  received.descriptor = zmq_msg_get(&first, ZMQ_SRCFD);
 
   // The small frames of a message are gathered in one allocation: a queued message then costs little more than its
   // bytes, and ZeroMQ's own blocks go back at once. Large frames stay where they are.
@@ -192,6 +191,8 @@ std::optional<Received> Socket::receive_with_descriptor() {
     } while (got < 0 && zmq_errno() == EINTR);
     if (got < 0) throw NetError(fmt::format("cannot receive: {}", zmq_strerror(zmq_errno())));
   }
+  // Asked of the last part: a ROUTER that was polled makes up the first one without saying whence it came.
+  if (monitor_ != nullptr) received.descriptor = zmq_msg_get(&parts.back(), ZMQ_SRCFD);
   std::size_t small = 0;
   for (zmq_msg_t& part : parts)
     if (zmq_msg_size(&part) < kCopyBelow) small += zmq_msg_size(&part);

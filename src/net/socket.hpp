@@ -19,7 +19,8 @@ namespace camshaft::net {
 
 /// A socket could not be made, bound or connected; what() says which address and why.
 struct NetError : std::runtime_error {
-  using std::runtime_error::runtime_error;
+  explicit NetError(const std::string& what, int number = 0) : std::runtime_error(what), code(number) {}
+  int code;  // errno of a failed bind, else 0
 };
 
 class Context final {
@@ -56,7 +57,7 @@ struct SocketEvent {
   std::string endpoint;
 };
 
-/// A received message and the descriptor of the connection it came by (-1 when unknown).
+/// A received message and the descriptor of the connection it came by (-1 when unknown; known on monitored sockets).
 struct Received {
   Frames frames;
   int descriptor = -1;

@@ -3,7 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/spin.hpp"
+
 namespace camshaft::service {
+
+namespace {
+// About one round trip: an answer that takes longer will not notice the price of falling asleep.
+constexpr std::chrono::microseconds kStayAwake{200};
+}  // namespace
 
 Request::Request(std::shared_ptr<ClientBoard> board, std::uint64_t seq, std::string engine, WallTime submitted)
     : board_(std::move(board)), seq_(seq), engine_(std::move(engine)), submitted_(submitted) {}
@@ -107,6 +114,10 @@ Wait::Wait(ClientBoard& board, std::span<const RequestPtr> requests, WaitFor wha
 }
 
 bool Wait::sleep(const Request* target, std::chrono::steady_clock::time_point deadline) {
+  if (target != nullptr && !spun_) {
+    spun_ = true;
+    if (spin_until([&] { return finished(*target); }, kStayAwake)) return true;
+  }
   ClientBoard::Waiter self;
   self.target = target;
   self.wanted = flag_;

@@ -150,6 +150,7 @@ class Wait final {
   const bool any_;
   std::vector<const Request*> pending_;
   std::uint32_t pick_ = 0;
+  bool spun_ = false;  // a wait stays awake once, not after each slice of it
 };
 
 }  // namespace camshaft::service

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <stdexcept>
 #include <thread>
@@ -52,6 +53,19 @@ std::unique_ptr<hub::Store> make_store(const ControllerConfig& config) {
   if (!config.keep_records) return std::make_unique<hub::NoneStore>();
   return std::make_unique<hub::MemoryStore>(
       hub::MemoryStore::Limits{config.record_limit, static_cast<std::size_t>(config.size_limit), config.cull_fraction});
+}
+
+// What the user can do about an address that cannot be bound.
+std::runtime_error explain(const net::NetError& error, bool reused) {
+  std::string line = error.what();
+  if (error.code == EADDRINUSE && reused)
+    line += "; the ports come from the connection files of an earlier run: stop whoever uses them, or start without "
+            "--reuse";
+  else if (error.code == EADDRINUSE)
+    line += "; choose other ports with --port or --ports, or none for free ones";
+  else if (error.code == EADDRNOTAVAIL || error.code == ENODEV)
+    line += "; --ip wants an address of this host, or '*' for all of them";
+  return std::runtime_error(line);
 }
 
 sched::Scheme scheme_of(const std::string& name) {
@@ -142,7 +156,11 @@ Controller::Parts::Parts(ControllerConfig given, const Clock& clock_, Log& log_)
     config.hwm = 0;
   }
   client.task_scheme = config.task_scheme;
-  plan_addresses();
+  try {
+    plan_addresses();
+  } catch (const net::NetError& error) {
+    throw explain(error, earlier.has_value());
+  }
 }
 
 // Binds every socket, in the order in which fixed pools are used up (protocol 1.3), and notes the ports.

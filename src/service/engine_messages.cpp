@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "wire/date.hpp"
+#include "core/date.hpp"
 #include "wire/json.hpp"
 
 namespace camshaft::service {
@@ -48,7 +48,7 @@ std::string reply_metadata(const EngineTask& task, const EngineReply& reply, con
       out,
       R"({{"started": "{}", "dependencies_met": {}, "engine": "{}", "is_broadcast": {}, "is_coalescing": {}, )"
       R"("original_msg_id": {}, "label": {}, "status": "{}")",
-      wire::format_date(task.started), reply.unmet_dependency ? "false" : "true", uuid.value,
+      format_date(task.started), reply.unmet_dependency ? "false" : "true", uuid.value,
       task.metadata.is_broadcast, task.metadata.is_coalescing, task.metadata.original_msg_id, task.metadata.label,
       reply.status);
   if (reply.status == "error")

@@ -8,7 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "wire/date.hpp"
+#include "core/date.hpp"
+#include "core/spin.hpp"
 #include "wire/json.hpp"
 
 namespace camshaft::service {
@@ -25,6 +26,8 @@ constexpr Duration kStopGrace = seconds(2);
 constexpr Duration kLifelineGrace = milliseconds(500);
 // A reply leaves the machine within this before a signal may end the process.
 constexpr Duration kReplyLead = milliseconds(30);
+// Between tasks of one caller about as long as a round trip; a sleeping engine answers the next one later.
+constexpr Duration kStayAwake = std::chrono::microseconds(100);
 
 // Empties a descriptor of wake-ups; false at its end.
 bool drain(int descriptor) {
@@ -314,6 +317,7 @@ void EngineService::queue(wire::Message message, bool on_control) {
     if (!actions.empty() && std::holds_alternative<engine::Start>(actions.front())) {
       waiting_.erase(static_cast<std::uint64_t>(task->ticket));
       slot_ = std::move(task);
+      news_ = true;
       actions.clear();
       queue_changed_.notify_one();
     }
@@ -351,6 +355,12 @@ EngineService::Taken EngineService::next() {
         auto node = waiting_.extract(static_cast<std::uint64_t>(start->ticket));
         slot_ = std::move(node.mapped());
       }
+  }
+  if (!slot_ && !woken_ && !stopping_) {
+    news_ = false;
+    lock.unlock();
+    spin_until([&] { return news_.load(std::memory_order_relaxed); }, kStayAwake);
+    lock.lock();
   }
   queue_changed_.wait(lock, [&] { return slot_ || woken_ || stopping_; });
   if (stopping_) return {Next::stopped, nullptr};
@@ -495,6 +505,7 @@ Blob EngineService::header(std::string_view type) {
 void EngineService::wake() {
   const std::lock_guard lock(queue_mutex_);
   woken_ = true;
+  news_ = true;
   queue_changed_.notify_one();
 }
 
@@ -507,11 +518,12 @@ void EngineService::begin_stop(int code, Duration grace) {
   {
     const std::lock_guard lock(queue_mutex_);
     if (stopping_) return;
+    exit_code_.store(code);  // before the interpreter may look: it ends the process with it
     stopping_ = true;
+    news_ = true;
     running = queue_.running().has_value();
     queue_changed_.notify_one();
   }
-  exit_code_.store(code);
   leaving_ = true;
   const auto number = membership_.number();
   if (number || links_)

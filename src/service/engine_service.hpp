@@ -147,6 +147,7 @@ class EngineService final {
   std::unordered_map<std::uint64_t, TaskPtr> waiting_;  // exactly the requests that wait in queue_
   TaskPtr slot_;                                        // started but not yet taken by the interpreter
   bool woken_ = false;
+  std::atomic<bool> news_{false};                       // one of these three was set: for looking without the lock
   bool stopping_ = false;
 
   std::mutex chunks_mutex_;  // guards the output that waits to be sent

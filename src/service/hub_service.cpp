@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "wire/connection_file.hpp"
-#include "wire/date.hpp"
+#include "core/date.hpp"
 
 namespace camshaft::service {
 
@@ -21,7 +21,7 @@ hub::Request request_of(wire::Message&& message, WallTime now) {
   request.id = std::move(message.header.msg_id);
   request.msg_type = std::move(message.header.msg_type);
   request.client = std::move(message.header.session);
-  request.submitted = wire::parse_date(message.header.date).value_or(now);
+  request.submitted = parse_date(message.header.date).value_or(now);
   request.header = std::move(message.parts.header);
   request.metadata = std::move(message.parts.metadata);
   request.content = std::move(message.parts.content);
@@ -34,10 +34,10 @@ hub::Reply reply_of(MsgId id, wire::Message&& message) {
   reply.id = std::move(id);
   if (const auto status = wire::parse_reply_status(message.parts.metadata.view())) {
     reply.status = status_of(status->status);
-    reply.started = wire::parse_date(status->started);
+    reply.started = parse_date(status->started);
     reply.engine = EngineId(status->engine);
   }
-  reply.completed = wire::parse_date(message.header.date);
+  reply.completed = parse_date(message.header.date);
   reply.header = std::move(message.parts.header);
   reply.metadata = std::move(message.parts.metadata);
   reply.content = std::move(message.parts.content);

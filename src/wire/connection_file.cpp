@@ -25,6 +25,11 @@ Error bad_file(const std::string& what) {
   return {Errc::bad_json, "invalid connection file: " + what + " (was it written by this version of the controller?)"};
 }
 
+Error other_side(const char* whose, const char* ending) {
+  return {Errc::bad_json,
+          std::string("this is the connection file of the ") + whose + ": use the one whose name ends in " + ending};
+}
+
 // Reads the keys of one file, remembering the first that is missing or of the wrong type.
 class Reader {
  public:
@@ -169,6 +174,7 @@ bool is_local_address(const std::string& address) {
 Result<ClientConnection> parse_client_connection(std::string_view text) {
   const auto object = parse_object(text);
   if (!object) return object.error();
+  if (object->contains("hb_ping")) return other_side("engines", "-client.json");
   Reader reader(*object);
   ClientConnection c;
   read_common(reader, *object, c);
@@ -182,6 +188,7 @@ Result<ClientConnection> parse_client_connection(std::string_view text) {
 Result<EngineConnection> parse_engine_connection(std::string_view text) {
   const auto object = parse_object(text);
   if (!object) return object.error();
+  if (object->contains("notification")) return other_side("clients", "-engine.json");
   Reader reader(*object);
   EngineConnection c;
   read_common(reader, *object, c);

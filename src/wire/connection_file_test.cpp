@@ -147,7 +147,7 @@ TEST(Parse, RefusesPortsThatAreNone) {
     ASSERT_FALSE(c) << port;
     EXPECT_THAT(c.error().message, HasSubstr("'mux'"));
   }
-  for (const json& ports : {json(10108), json::array(), json({1, "2"}), json({0})}) {
+  for (const json& ports : {json(10108), json::array(), json::array({1, "2"}), json::array({0})}) {
     json object = json::parse(render(engine()));
     object["broadcast"] = ports;
     EXPECT_FALSE(parse_engine_connection(object.dump())) << ports;
@@ -203,6 +203,15 @@ TEST(FileNames, CarryTheClusterId) {
   EXPECT_EQ(engine_file("/s", ""), "/s/ipcontroller-engine.json");
   EXPECT_EQ(client_file("/s", "mine"), "/s/ipcontroller-mine-client.json");
   EXPECT_EQ(engine_file("/s", "mine"), "/s/ipcontroller-mine-engine.json");
+}
+
+TEST(ConnectionFiles, TheOtherSidesFileIsToldByName) {
+  const auto as_client = parse_client_connection(render(engine()));
+  ASSERT_FALSE(as_client);
+  EXPECT_THAT(as_client.error().message, HasSubstr("name ends in -client.json"));
+  const auto as_engine = parse_engine_connection(render(client()));
+  ASSERT_FALSE(as_engine);
+  EXPECT_THAT(as_engine.error().message, HasSubstr("name ends in -engine.json"));
 }
 
 TEST_F(ConnectionFile, IsPrivateAndReplacedWhole) {

@@ -9,7 +9,7 @@
 #include <set>
 
 #include "wire/connection_file.hpp"
-#include "wire/date.hpp"
+#include "core/date.hpp"
 #include "wire/message.hpp"
 
 namespace camshaft::wire {

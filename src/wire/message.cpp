@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "wire/date.hpp"
+#include "core/date.hpp"
 #include "wire/json.hpp"
 
 namespace camshaft::wire {
@@ -132,9 +132,17 @@ Result<Message> decode(Frames frames, const Signer& signer) {
 std::string make_header(const MsgId& id, std::string_view type, const SessionId& session, std::string_view username,
                         WallTime date) {
   // Ids, types and dates are ours and plain ASCII; only the user name may need escaping.
-  return fmt::format(
-      R"({{"msg_id":"{}","msg_type":"{}","username":{},"session":"{}","date":"{}","version":"{}"}})", id.value, type,
-      quote(username), session.value, format_date(date), kProtocolVersion);
+  const std::string who = quote(username);
+  const std::string when = format_date(date);
+  const std::array<std::string_view, 13> pieces = {
+      R"({"msg_id":")", id.value, R"(","msg_type":")", type, R"(","username":)", who,   R"(,"session":")", session.value,
+      R"(","date":")",  when,     R"(","version":")",  kProtocolVersion, "\"}"};
+  std::size_t size = 0;
+  for (const std::string_view piece : pieces) size += piece.size();
+  std::string header;
+  header.reserve(size);
+  for (const std::string_view piece : pieces) header += piece;
+  return header;
 }
 
 Frames encode(Outgoing message, const Signer& signer) {

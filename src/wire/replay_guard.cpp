@@ -1,15 +1,20 @@
 #include "wire/replay_guard.hpp"
 
+#include <functional>
+
 namespace camshaft::wire {
 
 bool ReplayGuard::is_fresh(std::string_view signature) {
   if (signature.empty()) return true;
-  if (seen_.count(signature) != 0) return false;
-  if (order_.size() >= capacity_) {
-    seen_.erase(order_.front());
-    order_.pop_front();
+  const std::uint64_t mark = std::hash<std::string_view>{}(signature);
+  if (!seen_.insert(mark).second) return false;
+  if (order_.size() < capacity_) {
+    order_.push_back(mark);
+  } else {
+    seen_.erase(order_[oldest_]);
+    order_[oldest_] = mark;
+    oldest_ = (oldest_ + 1) % capacity_;
   }
-  seen_.insert(order_.emplace_back(signature));  // a deque does not move its other elements
   return true;
 }
 

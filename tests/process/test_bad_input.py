@@ -5,31 +5,23 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-from processes import ClusterUnderTest, Process, Processes, command_of, wait_until
-
 import camshaft
+import pytest
 from camshaft import error
+from processes import ClusterUnderTest, Process, Processes, command_of, wait_until
+from processes import at_the_prompt as mine
 
 Start = Callable[..., ClusterUnderTest]
 PATIENCE = 60.0
 INTERNALS = re.compile(r"terminate called|std::|\.[ch]pp|what\(\)|Segmentation|core dumped|Traceback|0x[0-9a-f]{6}")
-
-
-def mine(f: Any) -> Any:
-    """`f` as if typed at the prompt: engines cannot import this file."""
-    f.__module__ = "__main__"
-    return f
 
 
 @mine
@@ -38,6 +30,13 @@ def hang() -> None:
 
     print("begun", flush=True)
     time.sleep(600)
+
+
+def begun(result: Any) -> None:
+    """Wait until the engine runs :func:`hang` for `result`."""
+    wait_until(lambda: result.ready() or "begun" in result.stdout, "the function to start")
+    if result.ready():
+        result.get()
 
 
 def run(processes: Processes, program: str, *args: str) -> subprocess.CompletedProcess[str]:
@@ -106,7 +105,7 @@ def test_a_client_with_a_wrong_key(cluster: Start, tmp_path: Path) -> None:
     with pytest.raises(error.TimeoutError) as caught:
         camshaft.Client(str(wrong), timeout=0.5)
     says(caught, "key", "127.0.0.1", "connection file")
-    assert "bad signature" in logged(site.controller, "dropped a query")
+    assert "the signature does not match" in logged(site.controller, "dropped a query")
     site.client(engines=0)  # and the controller goes on
 
 
@@ -118,7 +117,7 @@ def test_an_engine_with_a_wrong_key(cluster: Start, tmp_path: Path) -> None:
     line = the_line(engine.output)
     for word in ("key", str(wrong), "ipcontroller-engine.json"):
         assert word in line
-    assert "bad signature" in logged(site.controller, "dropped a query")
+    assert "the signature does not match" in logged(site.controller, "dropped a query")
 
 
 def test_messages_with_bad_signatures_are_dropped_and_counted(cluster: Start) -> None:
@@ -139,7 +138,7 @@ def test_messages_with_bad_signatures_are_dropped_and_counted(cluster: Start) ->
             for _ in range(2):
                 sender.send_multipart([*address, *forged])
         for words in ("hub: dropped a query", "task"):
-            assert "bad signature" in logged(site.controller, words)
+            assert "the signature does not match" in logged(site.controller, words)
         assert "2 " in logged(site.controller, "(2 ")
         assert "bad signature" in logged(site.engines[0], "dropped messages")
         for sender in sockets.values():
@@ -324,7 +323,7 @@ def test_a_client_whose_controller_dies(cluster: Start) -> None:
     site = cluster(1)
     client = site.client()
     result = client[0].apply_async(hang)
-    wait_until(lambda: "begun" in result.stdout, "the function to start")
+    begun(result)
     balanced = client.load_balanced_view().apply_async(abs, -1)
     site.controller.kill()
     for lost in (result, balanced):
@@ -451,15 +450,15 @@ def test_an_engine_killed_during_a_task(cluster: Start, kind: str) -> None:
     uuid = client._engines()[0]
     view = client[0] if kind == "direct" else client.load_balanced_view()
     result = view.apply_async(hang)
-    wait_until(lambda: "begun" in result.stdout, "the function to start")
+    begun(result)
     site.engines[0].kill()
     with pytest.raises(error.RemoteError) as caught:
         result.get(PATIENCE)
     assert caught.value.ename == "EngineError"
-    assert uuid in caught.value.evalue, caught.value.evalue
+    assert (uuid if kind == "balanced" else "Engine 0 died") in caught.value.evalue, caught.value.evalue
     the_line(caught.value.evalue)
     wait_until(lambda: not client.ids, "the news of the death")
-    assert f"engine 0 is gone: its connection broke ({uuid})" in logged(site.controller, "is gone")
+    assert f"engine 0 is gone: connection lost ({uuid})" in logged(site.controller, "is gone")
     with pytest.raises(error.NoEnginesRegistered):
         view.apply_async(abs, 1)
 
@@ -473,6 +472,36 @@ def test_a_task_that_ends_its_engine(cluster: Start) -> None:
     assert caught.value.ename == "EngineError"
     wait_until(lambda: len(client.ids) == 1, "the news of the death")
     assert client.load_balanced_view().apply_sync(abs, -2) == 2
+
+
+def test_what_a_killed_engine_leaves_is_done_by_the_others(cluster: Start, tmp_path: Path) -> None:
+    site = cluster(2)
+    client = site.client()
+
+    @mine
+    def hang_once(note: str) -> int:
+        import os
+        import time
+
+        try:
+            descriptor = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        except FileExistsError:
+            return os.getpid()
+        os.write(descriptor, f"{os.getpid()} ".encode())
+        time.sleep(600)
+        return 0
+
+    view = client.load_balanced_view()
+    note = tmp_path / "note"
+    with view.temp_flags(retries=1):
+        first = view.apply_async(hang_once, str(note))
+    wait_until(lambda: first.ready() or (note.exists() and note.read_text().endswith(" ")), "the function to start")
+    more = view.map_async(abs, range(-20, 0))
+    victim = int(note.read_text())
+    next(engine for engine in site.engines if engine.pid == victim).kill()
+    assert more.get(PATIENCE) == list(range(20, 0, -1))
+    survivor = next(engine for engine in site.engines if engine.pid != victim)
+    assert first.get(PATIENCE) == survivor.pid
 
 
 # ---- command lines ---------------------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def test_values_may_stand_apart():
         (["file"], "unexpected argument 'file': options start with -- (see ipengine --help)"),
         (["--file"], "--file needs a value: --file=VALUE"),
         (["--timeout=-1"], "--timeout=-1: expected a number of seconds, 0 or more"),
-        (["--id=-2"], "--id=-2: expected 0 or more"),
+        (["--id=-2"], "--id=-2: expected a whole number, 0 or more"),
         (["--mpi", "--log-to-file=perhaps"], "--log-to-file=perhaps: expected True or False"),
     ],
 )

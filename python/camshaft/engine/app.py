@@ -38,10 +38,11 @@ def main(argv: list[str] | None = None) -> NoReturn:
     if "" not in sys.path:
         sys.path.insert(0, "")
 
-    from . import streams
+    from . import standins, streams
     from .host import Host
 
     host = Host(core, options)
+    standins.install()
     streams.install(host)
     streams.follow_threads(host)
     host.run_startup()

@@ -107,21 +107,27 @@ def _flag(value: str) -> bool:
 
 
 def _level(value: str) -> int:
-    return _LEVELS[value.lower()] if value.lower() in _LEVELS else int(value)
+    if value.lower() in _LEVELS:
+        return _LEVELS[value.lower()]
+    if not value.isdecimal():
+        raise ValueError("expected DEBUG, INFO, WARN, ERROR, CRITICAL or a number")
+    return int(value)
 
 
 def _number(value: str) -> float:
-    number = float(value)
-    if number < 0:
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not number >= 0:
         raise ValueError("expected a number of seconds, 0 or more")
     return number
 
 
 def _count(value: str) -> int:
-    number = int(value)
-    if number < 0:
-        raise ValueError("expected 0 or more")
-    return number
+    if not value.isdecimal():
+        raise ValueError("expected a whole number, 0 or more")
+    return int(value)
 
 
 def _optional_count(value: str) -> int | None:

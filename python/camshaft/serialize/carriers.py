@@ -85,6 +85,8 @@ class CannedFunction(Carrier):
     def get_object(self, g: Namespace = None) -> Any:
         """As Carrier.get_object."""
         module = self.module or "__main__"
+        if (module, self.code.co_name) in _REPLACED:
+            return replaced(module, self.code.co_name)
         if not module.startswith("__"):
             g = module_namespace(module)
         elif g is None:
@@ -206,6 +208,20 @@ def get_ipython() -> Any:
     return types.SimpleNamespace(user_ns=space, user_global_ns=space)
 
 
+def use_cloudpickle() -> None:
+    """The original's client is about to send functions as cloudpickle does: all that takes is the package."""
+    importlib.import_module("cloudpickle")
+
+
+def use_dill() -> None:
+    """The original's client is about to send functions as dill does: all that takes is the package."""
+    importlib.import_module("dill")
+
+
+def use_pickle() -> None:
+    """The original's client is back to pickles: we never left."""
+
+
 def _uncan_dependent_hook(dep: Any, g: Namespace = None) -> None:
     dep.check_dependency()
 
@@ -224,6 +240,9 @@ _CANNING = {
     "_uncan_dependent_hook": _uncan_dependent_hook,
     "uncan": uncan,
     "uncan_dict": uncan_dict,
+    "use_cloudpickle": use_cloudpickle,
+    "use_dill": use_dill,
+    "use_pickle": use_pickle,
 }
 _NAMES: dict[str, dict[str, Any]] = {
     "ipyparallel.serialize.canning": _CANNING,
@@ -236,6 +255,11 @@ _MODULES = {
     "ipyparallel.engine.datapub": "camshaft.engine.datapub",
     "ipyparallel.datapub": "camshaft.engine.datapub",
 }
+_REPLACED = {
+    ("ipyparallel.engine.datapub", "publish_data"): "camshaft.engine.datapub",
+    ("ipyparallel.datapub", "publish_data"): "camshaft.engine.datapub",
+    **{("ipyparallel.serialize.canning", name): __name__ for name in ("use_cloudpickle", "use_dill", "use_pickle")},
+}
 
 
 def module_namespace(module: str) -> dict[str, Any]:
@@ -245,6 +269,11 @@ def module_namespace(module: str) -> dict[str, Any]:
     if module in _MODULES:
         return vars(importlib.import_module(_MODULES[module]))
     return vars(sys.modules[__name__])
+
+
+def replaced(module: str, name: str) -> Any:
+    """Our own for a function whose code would look for the insides of the original."""
+    return getattr(importlib.import_module(_REPLACED[module, name]), name)
 
 
 class Unpickler(pickle.Unpickler):

@@ -1,8 +1,8 @@
-#include "wire/date.hpp"
+#include "core/date.hpp"
 
 #include <gtest/gtest.h>
 
-namespace camshaft::wire {
+namespace camshaft {
 namespace {
 
 using std::chrono::microseconds;
@@ -63,5 +63,10 @@ TEST(FormatDate, IsReadBackAsTheSameTime) {
   }
 }
 
+TEST(Write, SortableDatesHaveSixDigitsAlways) {
+  EXPECT_EQ(format_sortable_date(at(0)), "1970-01-01T00:00:00.000000Z");
+  EXPECT_EQ(format_sortable_date(at(1795170247740343)), "2026-11-20T10:24:07.740343Z");
+}
+
 }  // namespace
-}  // namespace camshaft::wire
+}  // namespace camshaft

@@ -1,8 +1,6 @@
-#include "wire/date.hpp"
+#include "core/date.hpp"
 
-#include <fmt/format.h>
-
-namespace camshaft::wire {
+namespace camshaft {
 
 namespace {
 
@@ -55,19 +53,45 @@ std::optional<int> zone(std::string_view text) {
 
 }  // namespace
 
-std::string format_date(WallTime time) {
+namespace {
+
+// Writes `value` with `width` digits; dates are written twice for each message, so this avoids a general formatter.
+char* put(char* at, long value, int width) {
+  for (int i = width - 1; i >= 0; --i, value /= 10) at[i] = static_cast<char>('0' + value % 10);
+  return at + width;
+}
+
+std::string format(WallTime time, bool always_fraction) {
   const auto day = chr::floor<chr::days>(time);
   const chr::year_month_day date{day};
   const auto of_day = time - day;
-  const auto seconds = chr::duration_cast<chr::seconds>(of_day).count();
-  const auto micros = (of_day % chr::seconds(1)).count();
-  std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                                 seconds / 3600, seconds / 60 % 60, seconds % 60);
-  if (micros != 0) text += fmt::format(".{:06}", micros);
-  text += 'Z';
-  return text;
+  const long seconds = chr::duration_cast<chr::seconds>(of_day).count();
+  const long micros = (of_day % chr::seconds(1)).count();
+  char text[32];
+  char* at = put(text, static_cast<int>(date.year()), 4);
+  *at++ = '-';
+  at = put(at, static_cast<unsigned>(date.month()), 2);
+  *at++ = '-';
+  at = put(at, static_cast<unsigned>(date.day()), 2);
+  *at++ = 'T';
+  at = put(at, seconds / 3600, 2);
+  *at++ = ':';
+  at = put(at, seconds / 60 % 60, 2);
+  *at++ = ':';
+  at = put(at, seconds % 60, 2);
+  if (always_fraction || micros != 0) {
+    *at++ = '.';
+    at = put(at, micros, 6);
+  }
+  *at++ = 'Z';
+  return std::string(text, at);
 }
+
+}  // namespace
+
+std::string format_date(WallTime time) { return format(time, false); }
+
+std::string format_sortable_date(WallTime time) { return format(time, true); }
 
 std::optional<WallTime> parse_date(std::string_view text) {
   const auto year = digits(text, 4);
@@ -97,4 +121,4 @@ std::optional<WallTime> parse_date(std::string_view text) {
   return time;
 }
 
-}  // namespace camshaft::wire
+}  // namespace camshaft
