@@ -91,7 +91,8 @@ int main(int argc, char** argv) {
   rate(client, tasks / 4, std::stoul(argv[4]));
   const double per_second = rate(client, tasks, std::stoul(argv[4]));
   fmt::print(
-      "{{\"direct_us_p50\": {:.1f}, \"direct_us_p99\": {:.1f}, \"balanced_us_p50\": {:.1f}, \"balanced_us_p99\": {:.1f}, "
+      "{{\"direct_us_p50\": {:.1f}, \"direct_us_p99\": {:.1f}, \"balanced_us_p50\": {:.1f}, \"balanced_us_p99\": "
+      "{:.1f}, "
       "\"tasks_per_s\": {:.0f}}}\n",
       direct_p50, direct_p99, balanced_p50, balanced_p99, per_second);
   return 0;

@@ -5,10 +5,10 @@
 #include <cstdio>
 #include <memory>
 
+#include "core/date.hpp"
 #include "net/loop.hpp"
 #include "service/origin.hpp"
 #include "wire/connection_file.hpp"
-#include "core/date.hpp"
 #include "wire/message.hpp"
 
 namespace {
@@ -38,8 +38,8 @@ class NullEngine {
       loop_.stop();
     });
     loop.on_message(pings_, [this](net::Received&& r) { pongs_.send(r.frames); });
-    registration_.send(origin_.message({}, "registration_request", Blob::of_static("{}"),
-                                       fmt::format(R"({{"uuid":"{}"}})", uuid)));
+    registration_.send(
+        origin_.message({}, "registration_request", Blob::of_static("{}"), fmt::format(R"({{"uuid":"{}"}})", uuid)));
   }
 
  private:
@@ -48,8 +48,9 @@ class NullEngine {
     if (!request) return;
     socket.send(origin_.message(
         std::move(request->parts.identities), type, request->parts.header, R"({"status":"ok"})",
-        fmt::format(R"({{"started":"{}","dependencies_met":true,"engine":"{}","status":"ok","outputs":0,"codec":"p5"}})",
-                    format_date(loop_.clock().wall()), uuid_),
+        fmt::format(
+            R"({{"started":"{}","dependencies_met":true,"engine":"{}","status":"ok","outputs":0,"codec":"p5"}})",
+            format_date(loop_.clock().wall()), uuid_),
         {kNone}));
   }
 

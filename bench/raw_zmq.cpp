@@ -1,5 +1,5 @@
-// What ZeroMQ itself does on this machine: a client, a broker (zmq_proxy between a ROUTER and a DEALER) and workers that
-// echo, each a process, messages of the size of a no-op task. The bound that everything else is compared with.
+// What ZeroMQ itself does on this machine: a client, a broker (zmq_proxy between a ROUTER and a DEALER) and workers
+// that echo, each a process, messages of the size of a no-op task. The bound that everything else is compared with.
 //
 //   bench_raw_zmq WORKERS MESSAGES [MEGABYTES...]     prints one JSON object
 //     latency_us_p50/p99: one message there and back; messages_per_s: 512 in flight;

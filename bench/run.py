@@ -64,10 +64,12 @@ def measure_core(binaries: Path, hwm: int) -> Any:
     """The C++ client core against engines without Python."""
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
-        with systems.controller("camshaft", binaries, directory, f"--hwm={hwm}"):
-            with systems.null_engines(binaries, directory, 2):
-                client_file = str(directory / "security" / "ipcontroller-client.json")
-                return run_json([str(binaries / "bench_load"), client_file, "2", "100000", "1024"])
+        with (
+            systems.controller("camshaft", binaries, directory, f"--hwm={hwm}"),
+            systems.null_engines(binaries, directory, 2),
+        ):
+            client_file = str(directory / "security" / "ipcontroller-client.json")
+            return run_json([str(binaries / "bench_load"), client_file, "2", "100000", "1024"])
 
 
 def measure_start(system: str, binaries: Path) -> float:
@@ -108,8 +110,9 @@ def measure_import(package: str) -> float:
         subprocess.run([sys.executable, "-c", code], check=True)
         return 1e3 * (time.perf_counter() - begin)
 
-    run(f"import {package}")
-    return statistics.median(run(f"import {package}") - run("pass") for _ in range(9))
+    code = f"from {package} import Client"  # the package alone is lazy in ours
+    run(code)
+    return statistics.median(run(code) - run("pass") for _ in range(9))
 
 
 def ratio(a: float, b: float) -> str:
@@ -175,7 +178,7 @@ def rows(r: dict[str, Any]) -> list[tuple[str, str, str, str, str, str]]:
     add(
         "controller [processes]", a["controller_idle"]["processes"], b["controller_idle"]["processes"], "{:.0f}", "less"
     )
-    add("import [ms]", r["import"]["official"], r["import"]["camshaft"], "{:.0f}", "less")
+    add("import of Client [ms]", r["import"]["official"], r["import"]["camshaft"], "{:.0f}", "less")
     return table
 
 

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # tools/build.sh configure PRESET [CMAKE OPTIONS]   configure build/PRESET
 # tools/build.sh compile PRESET [TARGET...]         compile there; silent when everything is up to date
 set -eu
@@ -18,13 +18,19 @@ case $action in
     fi
     ;;
   compile)
-    if ninja -C "$tree" -n "$@" | grep -q '^ninja: no work to do'; then
-      exit 0
-    fi
-    echo "build: compiling in $tree"
-    quiet=--quiet
-    if [ -t 1 ]; then quiet=""; fi # a terminal gets ninja's one-line progress
-    ninja -C "$tree" $quiet "$@"
+    # A line at the start and at each tenth of the way; what compilers say passes through; nothing when all is done.
+    set -o pipefail
+    ninja -C "$tree" "$@" | awk -v tree="$tree" '
+      /^ninja: (no work to do|Entering directory)/ || /^-- / || /^\[[0-9]+\/[0-9]+\] Re-checking/ { next }
+      /^\[[0-9]+\/[0-9]+\] / {
+        if (!said++) print "build: compiling in " tree
+        split(substr($1, 2), step, "[/\\]]")
+        tenth = int(10 * step[1] / step[2])
+        if (step[2] >= 20 && tenth > shown) { print "build: " step[1] " of " step[2]; shown = tenth }
+        fflush()
+        next
+      }
+      { print; fflush() }'
     ;;
   *)
     sed -n '2,3s/^# //p' "$0" >&2

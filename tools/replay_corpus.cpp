@@ -59,7 +59,8 @@ void run(const Bytes& input) {
 
 Bytes mutated(Bytes bytes, const std::vector<Bytes>& corpus, std::mt19937_64& rng) {
   const auto below = [&rng](std::size_t n) { return n == 0 ? 0 : static_cast<std::size_t>(rng() % n); };
-  static constexpr std::string_view kTokens[] = {"{", "}", "[", "]", "\"", ":", ",", "null", "-", "0", "\\u0000", "<IDS|MSG>"};
+  static constexpr std::string_view kTokens[] = {"{", "}",    "[", "]", "\"",      ":",
+                                                 ",", "null", "-", "0", "\\u0000", "<IDS|MSG>"};
   for (std::size_t edits = 1 + below(4); edits > 0; --edits) {
     const std::size_t at = below(bytes.size());
     const auto here = bytes.begin() + static_cast<std::ptrdiff_t>(at);

@@ -30,9 +30,8 @@ suite() {
 
 # The sanitizers' trees hold the unit tests only: no Python, no programs.
 sanitized() {
-  tools/build.sh configure "$1" -DCAMSHAFT_PYTHON=OFF
-  tools/build.sh compile "$1" unit_tests
-  ctest_of "$1"
+  # Chained, because `set -e` is off in a function whose status is asked for.
+  tools/build.sh configure "$1" -DCAMSHAFT_PYTHON=OFF && tools/build.sh compile "$1" unit_tests && ctest_of "$1"
 }
 
 ctest_of() {

@@ -178,9 +178,7 @@ class EngineRequest:
     def parent(self) -> EngineParent: ...
     def reply(self, buffers: Sequence[Buffer]) -> None:
         """Success. Large buffers are not copied: leave them unchanged."""
-    def answer(
-        self, content: str, status: str, unmet_dependency: bool = False, aborts_executes: bool = False
-    ) -> None:
+    def answer(self, content: str, status: str, unmet_dependency: bool = False, aborts_executes: bool = False) -> None:
         """Any other answer; `content` is JSON text, `status` 'ok', 'error' or 'aborted'."""
     def drop(self) -> None:
         """No answer at all."""

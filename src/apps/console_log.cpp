@@ -22,10 +22,18 @@ ConsoleLog::~ConsoleLog() = default;
 
 void ConsoleLog::write(Level level, std::string_view line) {
   switch (level) {
-    case Level::debug: logger_->debug("{}", line); break;
-    case Level::info: logger_->info("{}", line); break;
-    case Level::warning: logger_->warn("{}", line); break;
-    case Level::error: logger_->error("{}", line); break;
+    case Level::debug:
+      logger_->debug("{}", line);
+      break;
+    case Level::info:
+      logger_->info("{}", line);
+      break;
+    case Level::warning:
+      logger_->warn("{}", line);
+      break;
+    case Level::error:
+      logger_->error("{}", line);
+      break;
   }
 }
 

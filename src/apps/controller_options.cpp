@@ -78,17 +78,22 @@ void add_behaviour(OptionTable& table, ControllerOptions& o, Raw& raw) {
   table.boolean(controller({"usethreads"}, "use_threads"), raw.use_threads, "has no effect: always on");
   table.integer(controller({}, "broadcast_scheduler_depth"), o.broadcast_depth, 0, 10, "levels of the broadcast tree");
 
-  table.flag({"dictdb"}, [&raw] { raw.db = "dictdb"; }, "keep results of tasks in memory (the default)");
-  table.flag({"nodb"}, [&raw] { raw.db = "nodb"; }, "keep no results of tasks");
-  table.flag({"sqlitedb"}, [&raw] { raw.db = "sqlitedb"; }, "keep results of tasks in SQLite");
-  table.flag({"mongodb"}, [&raw] { raw.db = "mongodb"; }, "keep results of tasks in MongoDB");
+  table.flag(
+      {"dictdb"}, [&raw] { raw.db = "dictdb"; }, "keep results of tasks in memory (the default)");
+  table.flag(
+      {"nodb"}, [&raw] { raw.db = "nodb"; }, "keep no results of tasks");
+  table.flag(
+      {"sqlitedb"}, [&raw] { raw.db = "sqlitedb"; }, "keep results of tasks in SQLite");
+  table.flag(
+      {"mongodb"}, [&raw] { raw.db = "mongodb"; }, "keep results of tasks in MongoDB");
   table.text(controller({}, "db_class"), raw.db, "where results of tasks are kept: DictDB or NoDB");
   table.real({"DictDB.size_limit"}, o.db_size_limit, 0, "bytes of buffers kept in memory");
   table.integer({"DictDB.record_limit"}, o.db_record_limit, 1, kAny, "tasks kept in memory");
   table.real({"DictDB.cull_fraction"}, o.db_cull_fraction, 0, "share of the records dropped at a limit");
 
   table.boolean(controller({"reuse"}, "reuse_files"), o.reuse, "keep and re-use connection files and ports");
-  table.boolean(controller({"restore"}, "restore_engines"), o.restore, "reload the engines of the last run; implies "
+  table.boolean(controller({"restore"}, "restore_engines"), o.restore,
+                "reload the engines of the last run; implies "
                 "--reuse");
 }
 
@@ -96,18 +101,24 @@ void add_session(OptionTable& table, ControllerOptions& o, Raw& raw) {
   table.text({"ident", "Session.session"}, o.session, "session id of the controller");
   table.text({"user", "Session.username"}, o.username, "user name in message headers");
   table.text({"keyfile", "Session.keyfile"}, o.keyfile, "file that holds the signing key", "a file name");
-  table.add({{"Session.key"}, "the signing key; empty turns signing off", "a text",
+  table.add({{"Session.key"},
+             "the signing key; empty turns signing off",
+             "a text",
              [&raw](std::string_view value) {
                raw.key = value;
                return raw.key_given = true;
-             }, false, ""});
+             },
+             false,
+             ""});
   const auto secure = [&raw, &o](bool on) {
     raw.key_given = !on;
     raw.key.clear();
     o.keyfile.clear();
   };
-  table.flag({"secure"}, [secure] { secure(true); }, "sign messages with a fresh key (the default)");
-  table.flag({"no-secure"}, [secure] { secure(false); }, "do not sign messages");
+  table.flag(
+      {"secure"}, [secure] { secure(true); }, "sign messages with a fresh key (the default)");
+  table.flag(
+      {"no-secure"}, [secure] { secure(false); }, "do not sign messages");
   table.choice({"Session.signature_scheme"}, o.signature_scheme,
                {"hmac-md5", "hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"},
                "how messages are signed");
@@ -156,8 +167,9 @@ Result<Done> decide(ControllerOptions& o, const Raw& raw, const cluster::Environ
 
   if (raw.use_threads) o.notices.push_back("--usethreads has no effect: the controller is always one process");
   if (!raw.legacy_ports.empty()) {
-    o.notices.push_back("the port options hb, mux, task, control, iopub, mon_port and notifier_port are retired and "
-                        "ignored: use engine_ports and client_ports");
+    o.notices.push_back(
+        "the port options hb, mux, task, control, iopub, mon_port and notifier_port are retired and "
+        "ignored: use engine_ports and client_ports");
   }
   return Done{};
 }
@@ -189,12 +201,15 @@ void add_common(OptionTable& table, const std::string& app_class, cluster::Profi
              "name of the cluster, where a profile has several", "a name");
   table.text(names({"work-dir"}, parallel, "work_dir"), options.work_dir, "folder to change to at start", "a folder");
   table.level(names({"log-level"}, {"Application", "BaseIPythonApplication", "BaseParallelApplication", app_class},
-                    "log_level"), options.log_level);
+                    "log_level"),
+              options.log_level);
   table.boolean(names({"log-to-file"}, parallel, "log_to_file"), options.log_to_file,
                 "log to a file in the profile's log folder");
   table.boolean(names({"clean-logs"}, parallel, "clean_logs"), options.clean_logs, "delete old log files first");
-  table.flag({"debug"}, [&options] { options.log_level = Level::debug; }, "the same as --log-level=DEBUG");
-  table.flag({"quiet"}, [&options] { options.log_level = Level::error; }, "log errors only");
+  table.flag(
+      {"debug"}, [&options] { options.log_level = Level::debug; }, "the same as --log-level=DEBUG");
+  table.flag(
+      {"quiet"}, [&options] { options.log_level = Level::error; }, "log errors only");
   const auto notice = [&options](std::string line) {
     return [&options, line = std::move(line)](std::string_view) {
       options.notices.push_back(line);
@@ -205,8 +220,12 @@ void add_common(OptionTable& table, const std::string& app_class, cluster::Profi
              notice("--log-url is not supported yet and ignored: use --log-to-file"), false, ""});
   table.add({names({"config"}, base, "extra_config_file"), "additional configuration file (not yet)", "a file name",
              notice("--config is not supported yet and ignored: give --Class.trait=value options"), false, ""});
-  table.add({{"init"}, "write default configuration files (not yet)", "",
-             notice("--init is not supported yet: no configuration files were written"), false, ""});
+  table.add({{"init"},
+             "write default configuration files (not yet)",
+             "",
+             notice("--init is not supported yet: no configuration files were written"),
+             false,
+             ""});
 }
 
 Result<Done> finish_common(const cluster::ProfileChoice& choice, const cluster::Environment& env,
@@ -260,7 +279,8 @@ Result<Done> enter_work_dir(const CommonOptions& options) {
   std::error_code failure;
   if (!options.work_dir.empty()) std::filesystem::current_path(options.work_dir, failure);
   if (failure)
-    return Error{Errc::bad_value, fmt::format("--work-dir: cannot change to {}: {}", options.work_dir, failure.message())};
+    return Error{Errc::bad_value,
+                 fmt::format("--work-dir: cannot change to {}: {}", options.work_dir, failure.message())};
   return Done{};
 }
 

@@ -44,8 +44,8 @@ struct ControllerOptions : CommonOptions {
   int broadcast_depth = 1;
 
   bool reuse = false;
-  bool restore = false;  // implies reuse
-  bool keep_results = true;  // false with --nodb
+  bool restore = false;                       // implies reuse
+  bool keep_results = true;                   // false with --nodb
   double db_size_limit = 64.0 * 1024 * 1024;  // a 16th of the original's, see docs/operations.md
   int db_record_limit = 1024;
   double db_cull_fraction = 0.1;

@@ -50,10 +50,10 @@ TEST(ControllerOptions, DefaultsAreThoseOfTheOriginal) {
 }
 
 TEST(ControllerOptions, TakesAliasesAndTraits) {
-  auto options = parse({"--profile=mpi", "--cluster-id", "night", "--ip=*", "--IPController.engine_ip=10.0.0.1",
-                        "--location=head", "--ping=100", "--hwm=0", "--scheme=lru", "--restore", "--nodb",
-                        "--enginessh=a@b", "--ports=10101-10103", "--port=10100", "--log-level=DEBUG",
-                        "--log-to-file", "--HeartMonitor.max_heartmonitor_misses=3"});
+  auto options =
+      parse({"--profile=mpi", "--cluster-id", "night", "--ip=*", "--IPController.engine_ip=10.0.0.1", "--location=head",
+             "--ping=100", "--hwm=0", "--scheme=lru", "--restore", "--nodb", "--enginessh=a@b", "--ports=10101-10103",
+             "--port=10100", "--log-level=DEBUG", "--log-to-file", "--HeartMonitor.max_heartmonitor_misses=3"});
   ASSERT_TRUE(options) << options.error().message;
   EXPECT_EQ(options->profile.dir, "/home/ada/.ipython/profile_mpi");
   EXPECT_EQ(options->cluster_id, "night");
@@ -72,8 +72,10 @@ TEST(ControllerOptions, TakesAliasesAndTraits) {
 }
 
 TEST(ControllerOptions, TakesWhatTheOriginalLauncherPasses) {
-  const Variables variables = {{"IPP_CLUSTER_ID", "1700-abcd"}, {"IPP_PROFILE_DIR", "/data/profile_x"},
-                               {"IPP_SESSION_KEY", "secret"}, {"IPYTHONDIR", "/data"}};
+  const Variables variables = {{"IPP_CLUSTER_ID", "1700-abcd"},
+                               {"IPP_PROFILE_DIR", "/data/profile_x"},
+                               {"IPP_SESSION_KEY", "secret"},
+                               {"IPYTHONDIR", "/data"}};
   auto options = parse({"--ip=127.0.0.1", "--location=node7"}, variables);
   ASSERT_TRUE(options);
   EXPECT_EQ(options->cluster_id, "1700-abcd");

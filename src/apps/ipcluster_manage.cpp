@@ -49,8 +49,8 @@ int run_stop(const ClusterOptions& options) {
   }
   int code = 0;
   for (const cluster::FoundCluster& found : wanted) {
-    const std::string name = fmt::format("cluster {} of profile '{}'", quoted(found.record.cluster_id),
-                                         options.profile.label());
+    const std::string name =
+        fmt::format("cluster {} of profile '{}'", quoted(found.record.cluster_id), options.profile.label());
     if (!found.running()) {
       cluster::remove_cluster_files(found, options.profile);
       fail(fmt::format("{} is not running any more; its files are removed", name));

@@ -70,8 +70,9 @@ Result<ClusterOptions> parse_cluster_options(std::span<const char* const> argume
   add_launcher(table, cluster_trait({"controller"}, "controller_launcher_class"), "controllers");
   add_words(table, {"controller-cmd", "LocalControllerLauncher.controller_cmd", "ControllerLauncher.controller_cmd"},
             options.controller_cmd, false, "the controller program, for instance another ipcontroller");
-  add_words(table, {"engine-cmd", "LocalEngineSetLauncher.engine_cmd", "LocalEngineLauncher.engine_cmd",
-                    "EngineLauncher.engine_cmd"},
+  add_words(table,
+            {"engine-cmd", "LocalEngineSetLauncher.engine_cmd", "LocalEngineLauncher.engine_cmd",
+             "EngineLauncher.engine_cmd"},
             options.engine_cmd, false, "the engine program, for instance 'python3 -m camshaft.engine'");
   add_words(table, {"engine-args", "LocalEngineSetLauncher.engine_args", "EngineLauncher.engine_args"},
             options.engine_args, true, "further arguments of engines");
@@ -105,7 +106,8 @@ Result<ClusterOptions> parse_cluster_options(std::span<const char* const> argume
       return edit_distance(options.command, a) < edit_distance(options.command, b);
     });
     return Error{Errc::bad_value, fmt::format("unknown command '{}'; did you mean 'ipcluster {}'? (of start, engines, "
-                                              "stop, list, clean)", options.command, *nearest)};
+                                              "stop, list, clean)",
+                                              options.command, *nearest)};
   }
   if (options.command == "stop") {
     options.cluster_ids = words;

@@ -138,7 +138,8 @@ Result<std::vector<std::string>> command_of(const std::vector<std::string>& give
   const auto found = cluster::find_program(program);
   if (found) return std::vector<std::string>{found->string()};
   return Error{Errc::not_found, fmt::format("cannot find {}, neither beside ipcluster nor in PATH; say where with "
-                                            "--{}=...", program, option)};
+                                            "--{}=...",
+                                            program, option)};
 }
 
 Result<service::ClusterConfig> config_of(const ClusterOptions& options, bool with_controller) {
@@ -266,8 +267,10 @@ class Run final {
   void on_engine_end(const action::EngineStopped& end, const service::ClusterReport& report) {
     if (end.expected || !end.was_ready) return;
     const bool ended_well = end.exit == cluster::Exit{};
-    if (ended_well) console_.say(report.message);
-    else console_.trouble(report);
+    if (ended_well)
+      console_.say(report.message);
+    else
+      console_.trouble(report);
     if (end.left > 0 || stopping_) return;
     const bool early = clock_.now() - ready_at_ < std::chrono::seconds(options_.early_shutdown_s);
     if (!starts_controller_) {
@@ -303,8 +306,10 @@ class Run final {
 std::string selection(const cluster::Profile& profile, const std::string& cluster_id) {
   const std::string label = profile.label();
   std::string out;
-  if (label.front() == '/') out += " --profile-dir=" + label;
-  else if (label != "default") out += " --profile=" + label;
+  if (label.front() == '/')
+    out += " --profile-dir=" + label;
+  else if (label != "default")
+    out += " --profile=" + label;
   if (!cluster_id.empty()) out += " --cluster-id=" + cluster_id;
   return out;
 }
@@ -312,8 +317,10 @@ std::string selection(const cluster::Profile& profile, const std::string& cluste
 std::string connect_hint(const cluster::Profile& profile, const std::string& cluster_id) {
   const std::string label = profile.label();
   std::string arguments;
-  if (label.front() == '/') arguments = fmt::format("profile_dir=\"{}\"", label);
-  else if (label != "default") arguments = fmt::format("profile=\"{}\"", label);
+  if (label.front() == '/')
+    arguments = fmt::format("profile_dir=\"{}\"", label);
+  else if (label != "default")
+    arguments = fmt::format("profile=\"{}\"", label);
   if (!cluster_id.empty()) arguments += fmt::format("{}cluster_id=\"{}\"", arguments.empty() ? "" : ", ", cluster_id);
   return fmt::format("Connect from Python:\n    import camshaft as ipp\n    rc = ipp.Client({})", arguments);
 }

@@ -295,8 +295,7 @@ Result<Parsed> OptionTable::parse(std::span<const char* const> arguments) const 
     } else if (!value) {
       const std::string_view next = next_is_value ? arguments[i + 1] : "";
       if (!next_is_value || next.substr(0, 2) == "--") {
-        return Error{Errc::bad_value,
-                     fmt::format("option '{}' needs a value: {}", written, option->expects)};
+        return Error{Errc::bad_value, fmt::format("option '{}' needs a value: {}", written, option->expects)};
       }
       value = arguments[++i];
     }
@@ -322,8 +321,9 @@ std::string OptionTable::help(bool all) const {
                  [&](const std::string& name) { return all || !is_trait(name); });
     if (!names.empty()) describe(option, names);
   }
-  out += "  -h, --help\n      this help\n  --help-all\n      also the options that only have a long name "
-         "(--Class.trait=value)\n  --version\n      the version\n";
+  out +=
+      "  -h, --help\n      this help\n  --help-all\n      also the options that only have a long name "
+      "(--Class.trait=value)\n  --version\n      the version\n";
   return out;
 }
 

@@ -1,6 +1,7 @@
-// apps/options.hpp: command lines in the original's style: --name=value, --name value, --Class.trait=value, --flag, -n 4.
-// Thread: built and used on one thread. Owns: the table; borrows the targets that it fills, which must outlive parse().
-// Errors: Errc::bad_value with one line (no program name in front) that names the option and what it expects, or the
+// apps/options.hpp: command lines in the original's style: --name=value, --name value, --Class.trait=value, --flag,
+// -n 4. Thread: built and used on one thread. Owns: the table; borrows the targets that it fills, which must outlive
+// parse(). Errors: Errc::bad_value with one line (no program name in front) that names the option and what it expects,
+// or the
 //         nearest known option.
 #pragma once
 #include <functional>

@@ -22,7 +22,8 @@ struct Table : ::testing::Test {
     table.choice({"scheme"}, scheme, {"lru", "pure"}, "how");
     table.level({"log-level"}, level);
     table.ports({"ports"}, ports, "pool");
-    table.flag({"nodb"}, [this] { nodb = true; }, "nothing kept");
+    table.flag(
+        {"nodb"}, [this] { nodb = true; }, "nothing kept");
   }
   Result<Parsed> parse(std::vector<const char*> arguments) { return table.parse(arguments); }
   std::string error(std::vector<const char*> arguments) {

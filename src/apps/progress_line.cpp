@@ -7,7 +7,8 @@
 namespace camshaft::apps {
 
 std::string progress_bar(int done, int total, int width) {
-  const int filled = total > 0 ? std::clamp(static_cast<int>(static_cast<long long>(width) * done / total), 0, width) : 0;
+  const int filled =
+      total > 0 ? std::clamp(static_cast<int>(static_cast<long long>(width) * done / total), 0, width) : 0;
   return fmt::format("engines ready: [{}{}] {} of {}", std::string(static_cast<std::size_t>(filled), '#'),
                      std::string(static_cast<std::size_t>(width - filled), ' '), done, total);
 }

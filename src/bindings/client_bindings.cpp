@@ -13,9 +13,9 @@
 
 #include "bindings/bindings.hpp"
 #include "bindings/client_buffers.hpp"
+#include "core/date.hpp"
 #include "service/client_service.hpp"
 #include "wire/connection_file.hpp"
-#include "wire/date.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -252,7 +252,7 @@ void bind_request(nb::module_& module) {
           "buffers", [](const PyRequest& self) { return give_buffers(self.it->reply().buffers); },
           "Reply buffers: read-only views, without a copy.")
       .def_prop_ro(
-          "submitted", [](const PyRequest& self) { return text(wire::format_date(self.it->submitted())); },
+          "submitted", [](const PyRequest& self) { return text(format_date(self.it->submitted())); },
           "ISO 8601 date of the request.")
       .def_prop_ro(
           "completed",

@@ -29,17 +29,21 @@ nb::dict to_python(const service::ProcessStatus& process) {
   nb::dict out;
   out["pid"] = process.pid;
   out["log_file"] = process.log_file;
-  out["exit_code"] = process.exit ? nb::cast(process.exit->signal != 0 ? -process.exit->signal : process.exit->code)
-                                  : nb::none();
+  out["exit_code"] =
+      process.exit ? nb::cast(process.exit->signal != 0 ? -process.exit->signal : process.exit->code) : nb::none();
   return out;
 }
 
 const char* name_of(ClusterSnapshot::Phase phase) {
   switch (phase) {
-    case ClusterSnapshot::Phase::before: return "before";
-    case ClusterSnapshot::Phase::starting: return "starting";
-    case ClusterSnapshot::Phase::running: return "running";
-    case ClusterSnapshot::Phase::after: return "after";
+    case ClusterSnapshot::Phase::before:
+      return "before";
+    case ClusterSnapshot::Phase::starting:
+      return "starting";
+    case ClusterSnapshot::Phase::running:
+      return "running";
+    case ClusterSnapshot::Phase::after:
+      return "after";
   }
   return "after";
 }
@@ -60,8 +64,8 @@ nb::dict to_python(const ClusterSnapshot& snapshot) {
   nb::dict out;
   out["generation"] = snapshot.generation;
   out["controller"] = name_of(snapshot.controller);
-  out["controller_process"] = snapshot.controller_process ? nb::object(to_python(*snapshot.controller_process))
-                                                          : nb::object(nb::none());
+  out["controller_process"] =
+      snapshot.controller_process ? nb::object(to_python(*snapshot.controller_process)) : nb::object(nb::none());
   out["sets"] = sets;
   out["troubles"] = snapshot.troubles;
   out["log_tail"] = snapshot.log_tail;
@@ -135,53 +139,66 @@ void bind_cluster(nb::module_& module) {
           nb::arg("environment") = std::vector<std::pair<std::string, std::string>>{}, nb::arg("work_dir") = "",
           nb::arg("controller_timeout") = 60.0, nb::arg("engine_timeout") = 60.0, nb::arg("outlive") = false,
           nb::arg("send_connection") = true)
-      .def("start_controller", [](LocalCluster& self) {
-        auto& thread = self.thread();
-        const auto done = [&] {
-          const nb::gil_scoped_release unlocked;
-          return thread.start_controller();
-        }();
-        require(done);
-      }, "Start a controller; returns once it was launched. RuntimeError when this cluster runs already.")
-      .def("adopt_controller", [](LocalCluster& self) {
-        auto& thread = self.thread();
-        const auto done = [&] {
-          const nb::gil_scoped_release unlocked;
-          return thread.adopt_controller();
-        }();
-        require(done);
-      }, "Use the controller that wrote this profile's connection files.")
-      .def("start_engines", [](LocalCluster& self, const std::string& set, int n) { self.thread().start_engines(set, n); },
-           nb::arg("set_id"), nb::arg("n"), "Start n engines as soon as the controller is ready; returns at once.")
-      .def("stop_engines", [](LocalCluster& self, const std::string& set) { self.thread().stop_engines(set); },
-           nb::arg("set_id"), "Ask the engines of a set to stop; those that do not within 5 s are killed.")
-      .def("signal_engines",
-           [](LocalCluster& self, int number, const std::optional<std::string>& set) {
-             self.thread().signal_engines(set, number);
-           },
-           nb::arg("signum"), nb::arg("set_id") = nb::none(), "Send a signal to all engines, or those of one set.")
-      .def("stop", [](LocalCluster& self) { self.thread().stop(); }, "Ask engines, then the controller, to stop.")
-      .def("snapshot", [](LocalCluster& self) { return to_python(self.thread().snapshot()); },
-           "What is known now: generation, controller, controller_process, sets, troubles, log_tail, stopped.")
-      .def("wait",
-           [](LocalCluster& self, std::uint64_t seen, double timeout) {
-             // Short slices: Ctrl-C must be seen, and this thread is where Python handles it.
-             auto& thread = self.thread();
-             const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(timeout);
-             for (;;) {
-               const auto left = std::chrono::duration_cast<Duration>(until - std::chrono::steady_clock::now());
-               const auto slice = std::min<Duration>(left, std::chrono::milliseconds(50));
-               std::uint64_t now = 0;
-               {
-                 const nb::gil_scoped_release unlocked;
-                 now = thread.wait(seen, slice);
-               }
-               if (PyErr_CheckSignals() != 0) throw nb::python_error();
-               if (now != seen || left <= slice) return now;
-             }
-           },
-           nb::arg("seen"), nb::arg("timeout"),
-           "Wait until the generation differs from `seen`, or `timeout` seconds; returns it. Honours Ctrl-C.")
+      .def(
+          "start_controller",
+          [](LocalCluster& self) {
+            auto& thread = self.thread();
+            const auto done = [&] {
+              const nb::gil_scoped_release unlocked;
+              return thread.start_controller();
+            }();
+            require(done);
+          },
+          "Start a controller; returns once it was launched. RuntimeError when this cluster runs already.")
+      .def(
+          "adopt_controller",
+          [](LocalCluster& self) {
+            auto& thread = self.thread();
+            const auto done = [&] {
+              const nb::gil_scoped_release unlocked;
+              return thread.adopt_controller();
+            }();
+            require(done);
+          },
+          "Use the controller that wrote this profile's connection files.")
+      .def(
+          "start_engines",
+          [](LocalCluster& self, const std::string& set, int n) { self.thread().start_engines(set, n); },
+          nb::arg("set_id"), nb::arg("n"), "Start n engines as soon as the controller is ready; returns at once.")
+      .def(
+          "stop_engines", [](LocalCluster& self, const std::string& set) { self.thread().stop_engines(set); },
+          nb::arg("set_id"), "Ask the engines of a set to stop; those that do not within 5 s are killed.")
+      .def(
+          "signal_engines",
+          [](LocalCluster& self, int number, const std::optional<std::string>& set) {
+            self.thread().signal_engines(set, number);
+          },
+          nb::arg("signum"), nb::arg("set_id") = nb::none(), "Send a signal to all engines, or those of one set.")
+      .def(
+          "stop", [](LocalCluster& self) { self.thread().stop(); }, "Ask engines, then the controller, to stop.")
+      .def(
+          "snapshot", [](LocalCluster& self) { return to_python(self.thread().snapshot()); },
+          "What is known now: generation, controller, controller_process, sets, troubles, log_tail, stopped.")
+      .def(
+          "wait",
+          [](LocalCluster& self, std::uint64_t seen, double timeout) {
+            // Short slices: Ctrl-C must be seen, and this thread is where Python handles it.
+            auto& thread = self.thread();
+            const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(timeout);
+            for (;;) {
+              const auto left = std::chrono::duration_cast<Duration>(until - std::chrono::steady_clock::now());
+              const auto slice = std::min<Duration>(left, std::chrono::milliseconds(50));
+              std::uint64_t now = 0;
+              {
+                const nb::gil_scoped_release unlocked;
+                now = thread.wait(seen, slice);
+              }
+              if (PyErr_CheckSignals() != 0) throw nb::python_error();
+              if (now != seen || left <= slice) return now;
+            }
+          },
+          nb::arg("seen"), nb::arg("timeout"),
+          "Wait until the generation differs from `seen`, or `timeout` seconds; returns it. Honours Ctrl-C.")
       .def("close", &LocalCluster::close,
            "Give up the watch; what still runs is killed, unless it may outlive this process. Idempotent.");
 }

@@ -75,9 +75,8 @@ std::string render(const ClusterRecord& record) {
   }
   out["engines"] = {{"class", record.engine_class}, {"sets", std::move(sets)}};
   if (record.supervisor.pid != 0) {
-    out["supervisor"] = {{"program", record.supervisor_program},
-                         {"pid", record.supervisor.pid},
-                         {"birth", record.supervisor.birth}};
+    out["supervisor"] = {
+        {"program", record.supervisor_program}, {"pid", record.supervisor.pid}, {"birth", record.supervisor.birth}};
   }
   return out.dump(2, ' ', false, json::error_handler_t::replace);
 }

@@ -29,8 +29,8 @@ struct ClusterRecord {
   std::vector<std::string> controller_args;
   std::string controller_ip, controller_location;
   int n = 0;
-  std::string supervisor_program;  // "ipcluster" or "python": who watches, and whether it may be signalled
-  ProcessId supervisor;            // pid 0 when nobody watches
+  std::string supervisor_program;              // "ipcluster" or "python": who watches, and whether it may be signalled
+  ProcessId supervisor;                        // pid 0 when nobody watches
   std::string controller_class, engine_class;  // "local"; other launchers are not ours to judge
   RecordedProcess controller;                  // pid 0 when none
   std::map<std::string, std::map<int, RecordedProcess>> engine_sets;

@@ -64,7 +64,8 @@ Result<Done> check_cluster_id(std::string_view id) {
   if (fine && id.size() <= 100) return Done{};
   return Error{Errc::bad_value,
                fmt::format("cluster id '{}' cannot be part of a file name: use at most 100 letters, digits, '-', '_' "
-                           "and '.'", id)};
+                           "and '.'",
+                           id)};
 }
 
 }  // namespace camshaft::cluster

@@ -22,9 +22,8 @@ Actions Supervisor::handle(const Event& event, TimePoint now) {
 
 bool Supervisor::watches_hub() const {
   if (controller_ != Controller::ready && controller_ != Controller::adopted) return false;
-  return std::any_of(sets_.begin(), sets_.end(), [](const auto& one) {
-    return !one.second.ready && !one.second.failed && !one.second.kill_at;
-  });
+  return std::any_of(sets_.begin(), sets_.end(),
+                     [](const auto& one) { return !one.second.ready && !one.second.failed && !one.second.kill_at; });
 }
 
 bool Supervisor::running() const {
@@ -44,8 +43,10 @@ std::optional<TimePoint> Supervisor::deadline() const {
     if (!first || when < *first) first = when;
   };
   for (const auto& [id, set] : sets_) {
-    if (set.kill_at) consider(*set.kill_at);
-    else if (set.spawned && !set.ready && !set.failed) consider(set.ready_by);
+    if (set.kill_at)
+      consider(*set.kill_at);
+    else if (set.spawned && !set.ready && !set.failed)
+      consider(set.ready_by);
   }
   return first;
 }

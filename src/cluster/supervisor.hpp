@@ -33,12 +33,24 @@ struct EngineRef {
 namespace event {
 struct StartController {};
 struct AdoptController {};  // one that somebody else started; it is never stopped from here
-struct StartEngines { std::string set; int n; };
+struct StartEngines {
+  std::string set;
+  int n;
+};
 struct ControllerFiles {};  // both connection files are there and whole
-struct HubAnswered { std::set<std::string> engines; };  // uuids that are registered now
-struct ControllerGone { Exit exit; };
-struct EngineGone { EngineRef engine; Exit exit; };
-struct StopEngines { std::string set; };
+struct HubAnswered {
+  std::set<std::string> engines;
+};  // uuids that are registered now
+struct ControllerGone {
+  Exit exit;
+};
+struct EngineGone {
+  EngineRef engine;
+  Exit exit;
+};
+struct StopEngines {
+  std::string set;
+};
 struct StopAll {};
 struct Tick {};
 }  // namespace event
@@ -47,29 +59,69 @@ using Event = std::variant<event::StartController, event::AdoptController, event
                            event::StopAll, event::Tick>;
 
 namespace action {
-struct SpawnController { bool operator==(const SpawnController&) const = default; };
-struct SpawnEngine { EngineRef engine; bool operator==(const SpawnEngine&) const = default; };
-struct SignalController { int signal; bool operator==(const SignalController&) const = default; };
-struct SignalEngine { EngineRef engine; int signal; bool operator==(const SignalEngine&) const = default; };
+struct SpawnController {
+  bool operator==(const SpawnController&) const = default;
+};
+struct SpawnEngine {
+  EngineRef engine;
+  bool operator==(const SpawnEngine&) const = default;
+};
+struct SignalController {
+  int signal;
+  bool operator==(const SignalController&) const = default;
+};
+struct SignalEngine {
+  EngineRef engine;
+  int signal;
+  bool operator==(const SignalEngine&) const = default;
+};
 // Reports:
-struct ControllerReady { bool operator==(const ControllerReady&) const = default; };
-struct Progress { std::string set; int ready; int wanted; bool operator==(const Progress&) const = default; };
-struct EnginesReady { std::string set; int n; bool operator==(const EnginesReady&) const = default; };
+struct ControllerReady {
+  bool operator==(const ControllerReady&) const = default;
+};
+struct Progress {
+  std::string set;
+  int ready;
+  int wanted;
+  bool operator==(const Progress&) const = default;
+};
+struct EnginesReady {
+  std::string set;
+  int n;
+  bool operator==(const EnginesReady&) const = default;
+};
 /// The controller ended or did not come up (no exit: it ran out of time). `expected` when it was asked to stop.
-struct ControllerStopped { std::optional<Exit> exit; bool was_ready; bool expected;
-                           bool operator==(const ControllerStopped&) const = default; };
+struct ControllerStopped {
+  std::optional<Exit> exit;
+  bool was_ready;
+  bool expected;
+  bool operator==(const ControllerStopped&) const = default;
+};
 /// An engine ended. `was_ready`: its set had come up before. `left`: engines of all sets that still run.
-struct EngineStopped { EngineRef engine; Exit exit; bool was_ready; bool expected; int left;
-                       bool operator==(const EngineStopped&) const = default; };
+struct EngineStopped {
+  EngineRef engine;
+  Exit exit;
+  bool was_ready;
+  bool expected;
+  int left;
+  bool operator==(const EngineStopped&) const = default;
+};
 /// A set that will not come up: an engine of it ended, or the time ran out.
-struct EnginesFailed { std::string set; int ready; int wanted; std::optional<EngineRef> culprit;
-                       bool operator==(const EnginesFailed&) const = default; };
-struct AllStopped { bool operator==(const AllStopped&) const = default; };
+struct EnginesFailed {
+  std::string set;
+  int ready;
+  int wanted;
+  std::optional<EngineRef> culprit;
+  bool operator==(const EnginesFailed&) const = default;
+};
+struct AllStopped {
+  bool operator==(const AllStopped&) const = default;
+};
 }  // namespace action
-using Action = std::variant<action::SpawnController, action::SpawnEngine, action::SignalController,
-                            action::SignalEngine, action::ControllerReady, action::Progress, action::EnginesReady,
-                            action::ControllerStopped, action::EngineStopped, action::EnginesFailed,
-                            action::AllStopped>;
+using Action =
+    std::variant<action::SpawnController, action::SpawnEngine, action::SignalController, action::SignalEngine,
+                 action::ControllerReady, action::Progress, action::EnginesReady, action::ControllerStopped,
+                 action::EngineStopped, action::EnginesFailed, action::AllStopped>;
 using Actions = std::vector<Action>;
 
 struct SupervisorLimits {
@@ -93,14 +145,16 @@ class Supervisor {
 
  private:
   enum class Controller { none, starting, ready, stopping, gone, adopted };
-  struct Engine { bool asked_to_stop = false; };
+  struct Engine {
+    bool asked_to_stop = false;
+  };
   struct EngineSet {
     int wanted = 0;
     int reported = -1;
     bool spawned = false, ready = false, failed = false;
-    std::set<std::string> registered;     // uuids counted for this set
+    std::set<std::string> registered;  // uuids counted for this set
     std::map<int, Engine> alive;
-    std::optional<TimePoint> kill_at;     // while stopping
+    std::optional<TimePoint> kill_at;  // while stopping
     TimePoint ready_by{};
   };
   void spawn(const std::string& id, EngineSet& set, TimePoint now, Actions& out);

@@ -44,7 +44,8 @@ TEST_F(Script, BringsUpTheControllerThenAllEnginesAtOnce) {
 
 TEST_F(Script, StopsEnginesThenTheController) {
   bring_up();
-  EXPECT_THAT(feed(event::StopAll{}), ElementsAre(action::SignalEngine{e0, SIGTERM}, action::SignalEngine{e1, SIGTERM}));
+  EXPECT_THAT(feed(event::StopAll{}),
+              ElementsAre(action::SignalEngine{e0, SIGTERM}, action::SignalEngine{e1, SIGTERM}));
   EXPECT_THAT(feed(event::StopAll{}), IsEmpty());
   EXPECT_THAT(feed(event::EngineGone{e1, {0, 0}}), ElementsAre(action::EngineStopped{e1, {0, 0}, true, true, 1}));
   EXPECT_THAT(feed(event::EngineGone{e0, {143, SIGTERM}}),
@@ -91,8 +92,8 @@ TEST_F(Script, EnginesThatNeverRegisterRunOutOfTime) {
 
 TEST_F(Script, AControllerWithoutFilesRunsOutOfTime) {
   feed(event::StartController{});
-  EXPECT_THAT(feed(event::Tick{}, 60s), ElementsAre(action::ControllerStopped{std::nullopt, false, false},
-                                                    action::SignalController{SIGTERM}));
+  EXPECT_THAT(feed(event::Tick{}, 60s),
+              ElementsAre(action::ControllerStopped{std::nullopt, false, false}, action::SignalController{SIGTERM}));
   EXPECT_THAT(feed(event::ControllerGone{{}}, 61s),
               ElementsAre(action::ControllerStopped{Exit{}, true, true}, action::AllStopped{}));
 }
@@ -145,8 +146,7 @@ TEST_F(Script, ASetCanBeStoppedAndStartedAgain) {
   // The hub may still list the engines that are gone; they do not count.
   EXPECT_THAT(feed(event::HubAnswered{{"a", "b"}}), ElementsAre(action::SpawnEngine{e0}));
   EXPECT_THAT(feed(event::HubAnswered{{"b"}}), ElementsAre(action::Progress{"s", 0, 1}));
-  EXPECT_THAT(feed(event::HubAnswered{{"c"}}),
-              ElementsAre(action::Progress{"s", 1, 1}, action::EnginesReady{"s", 1}));
+  EXPECT_THAT(feed(event::HubAnswered{{"c"}}), ElementsAre(action::Progress{"s", 1, 1}, action::EnginesReady{"s", 1}));
 }
 
 TEST_F(Script, StoppingNothingIsAtOnceDone) { EXPECT_THAT(feed(event::StopAll{}), ElementsAre(action::AllStopped{})); }

@@ -20,7 +20,7 @@ enum class Errc : std::uint8_t {
   not_found,      // a file, an id or an engine that is not there
   bad_value,      // an option or argument with a value that cannot be used
   timed_out,
-  unavailable,    // the peer is gone or was never there
+  unavailable,  // the peer is gone or was never there
 };
 
 /// What went wrong, in one line that says what to do.

@@ -1,5 +1,5 @@
-// core/spin.hpp: a short wait that stays awake. Waking a sleeping thread costs 10 to 50 us, more than many answers take.
-// Thread: any. Errors: none.
+// core/spin.hpp: a short wait that stays awake. Waking a sleeping thread costs 10 to 50 us, more than many answers
+// take. Thread: any. Errors: none.
 #pragma once
 #include <chrono>
 #include <thread>

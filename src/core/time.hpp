@@ -7,7 +7,7 @@
 namespace camshaft {
 
 using Duration = std::chrono::nanoseconds;
-using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;           // for deadlines
+using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;                  // for deadlines
 using WallTime = std::chrono::time_point<std::chrono::system_clock, std::chrono::microseconds>;  // for records
 
 class Clock {

@@ -1,11 +1,13 @@
 #include "net/loop.hpp"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <zmq.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -23,7 +25,10 @@ struct Loop::Watch {
   std::function<void(Received&&)> on_message;
   std::function<void(const SocketEvent&)> on_event;
   std::function<void()> on_readable;
+  bool ready = false;  // in this round
   bool gone = false;
+
+  void* handle() const { return on_event ? socket->monitor_handle() : socket->handle(); }
 };
 
 Loop::Loop(const Clock& clock) : clock_(clock), wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
@@ -173,45 +178,76 @@ void Loop::serve(Watch& watch) {
   }
 }
 
+// What zmq_poll does, with one system call less for each time it sleeps: a round first asks the sockets themselves, and
+// only when none has anything are their descriptors polled. They are edge-triggered (zmq_getsockopt(3), ZMQ_FD), which
+// is sound because every socket is asked after the last thing that was done to any.
 bool Loop::run_once(Duration max_wait) {
   if (watches_changed_) {
     std::erase_if(watches_, [](const auto& watch) { return watch->gone; });
+    rebuild_descriptors();
     watches_changed_ = false;
   }
-  std::vector<zmq_pollitem_t> items{{nullptr, wake_fd_, ZMQ_POLLIN, 0}};
-  std::vector<Watch*> polled{nullptr};  // the watch behind each item; handlers may add and forget watches meanwhile
-  items.reserve(watches_.size() + 1);
-  polled.reserve(watches_.size() + 1);
-  for (const auto& watch : watches_) {
-    void* handle = watch->socket == nullptr ? nullptr
-                   : watch->on_event        ? watch->socket->monitor_handle()
-                                            : watch->socket->handle();
-    items.push_back({handle, watch->descriptor, ZMQ_POLLIN, 0});
-    polled.push_back(watch.get());
+  bool ready = ask_sockets();
+  if (!ready || has_plain_descriptors_) {
+    Duration wait = ready ? Duration::zero() : max_wait;
+    if (!timers_.empty()) wait = std::min(wait, timers_.begin()->first - clock_.now());
+    const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(std::max(wait, Duration::zero())).count();
+    const auto limit = static_cast<long long>(std::numeric_limits<int>::max());
+    const int polled =
+        ::poll(descriptors_.data(), descriptors_.size(), static_cast<int>(std::min<long long>(milliseconds, limit)));
+    if (polled < 0 && errno != EINTR) throw std::system_error(errno, std::generic_category(), "poll");
+    if (polled <= 0) {
+      for (pollfd& item : descriptors_) item.revents = 0;
+    } else if ((descriptors_[0].revents & POLLIN) != 0) {
+      std::uint64_t count;
+      [[maybe_unused]] const ssize_t drained = read(wake_fd_, &count, sizeof count);
+    }
+    if (!ready) ready = ask_sockets();
+    for (std::size_t i = 0; i < watched_.size(); ++i)
+      if (watched_[i]->socket == nullptr) watched_[i]->ready = descriptors_[i + 1].revents != 0;
   }
 
-  Duration wait = max_wait;
-  if (!timers_.empty()) wait = std::min(wait, timers_.begin()->first - clock_.now());
-  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(std::max(wait, Duration::zero())).count();
-  const int ready = zmq_poll(items.data(), static_cast<int>(items.size()), milliseconds);
-  if (ready < 0 && zmq_errno() != EINTR)
-    throw std::system_error(zmq_errno(), std::generic_category(), zmq_strerror(zmq_errno()));
-
-  bool worked = false;
-  if (ready > 0 && (items[0].revents & ZMQ_POLLIN) != 0) {
-    std::uint64_t count;
-    [[maybe_unused]] const ssize_t drained = read(wake_fd_, &count, sizeof count);
-    worked = run_posted();
-  }
+  bool worked = run_posted();
   worked = fire_timers() || worked;
-  for (std::size_t i = 1; ready > 0 && i < items.size(); ++i) {
-    if (items[i].revents == 0 || polled[i]->gone) continue;
+  for (std::size_t i = 0; i < watched_.size(); ++i) {  // handlers may add and forget watches; neither touches watched_
+    Watch& watch = *watched_[i];
+    if (!watch.ready || watch.gone) continue;
     worked = true;
-    serve(*polled[i]);
+    serve(watch);
   }
   if (worked)
     for (const auto& handler : after_round_) handler();
   return worked;
+}
+
+void Loop::rebuild_descriptors() {
+  descriptors_.assign(1, {wake_fd_, POLLIN, 0});
+  watched_.clear();
+  has_plain_descriptors_ = false;
+  for (const auto& watch : watches_) {
+    int descriptor = watch->descriptor;
+    if (watch->socket != nullptr) {
+      std::size_t size = sizeof descriptor;
+      zmq_getsockopt(watch->handle(), ZMQ_FD, &descriptor, &size);
+    } else {
+      has_plain_descriptors_ = true;
+    }
+    descriptors_.push_back({descriptor, POLLIN, 0});
+    watched_.push_back(watch.get());
+  }
+}
+
+bool Loop::ask_sockets() {
+  bool any = false;
+  for (Watch* watch : watched_) {
+    watch->ready = false;
+    if (watch->socket == nullptr || watch->gone) continue;
+    int events = 0;
+    std::size_t size = sizeof events;
+    if (zmq_getsockopt(watch->handle(), ZMQ_EVENTS, &events, &size) == 0) watch->ready = (events & ZMQ_POLLIN) != 0;
+    any = any || watch->ready;
+  }
+  return any;
 }
 
 }  // namespace camshaft::net

@@ -4,6 +4,8 @@
 // Owns:   its timers and posted jobs. Borrows sockets, which must outlive it or be forgotten first.
 // Errors: what a handler throws leaves run().
 #pragma once
+#include <poll.h>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -60,6 +62,8 @@ class Loop final {
     std::function<void()> handler;
   };
   void serve(Watch& watch);
+  void rebuild_descriptors();
+  bool ask_sockets();
   void drain_events(Socket& socket);
   bool fire_timers();
   bool run_posted();
@@ -69,6 +73,10 @@ class Loop final {
   int wake_fd_;
   std::vector<std::unique_ptr<Watch>> watches_;
   bool watches_changed_ = true;
+  // Of the watches when a round began; rebuilt when they have changed.
+  std::vector<Watch*> watched_;
+  std::vector<pollfd> descriptors_;  // wake_fd_, then one for each of watched_
+  bool has_plain_descriptors_ = false;
   std::multimap<TimePoint, Timer> timers_;
   std::uint64_t next_timer_ = 1;
   std::vector<std::function<void()>> after_round_;

@@ -16,14 +16,22 @@ constexpr std::size_t kCopyBelow = 4096;
 
 int zmq_type(SocketType type) {
   switch (type) {
-    case SocketType::router: return ZMQ_ROUTER;
-    case SocketType::dealer: return ZMQ_DEALER;
-    case SocketType::pub: return ZMQ_PUB;
-    case SocketType::sub: return ZMQ_SUB;
-    case SocketType::xpub: return ZMQ_XPUB;
-    case SocketType::pair: return ZMQ_PAIR;
-    case SocketType::push: return ZMQ_PUSH;
-    case SocketType::pull: return ZMQ_PULL;
+    case SocketType::router:
+      return ZMQ_ROUTER;
+    case SocketType::dealer:
+      return ZMQ_DEALER;
+    case SocketType::pub:
+      return ZMQ_PUB;
+    case SocketType::sub:
+      return ZMQ_SUB;
+    case SocketType::xpub:
+      return ZMQ_XPUB;
+    case SocketType::pair:
+      return ZMQ_PAIR;
+    case SocketType::push:
+      return ZMQ_PUSH;
+    case SocketType::pull:
+      return ZMQ_PULL;
   }
   throw NetError("unknown socket type");
 }
@@ -235,9 +243,15 @@ std::optional<SocketEvent> Socket::next_event() {
   zmq_msg_close(&frame);
   event.descriptor = static_cast<int>(value);
   switch (kind) {
-    case ZMQ_EVENT_CONNECTED: event.kind = SocketEvent::Kind::connected; break;
-    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: event.kind = SocketEvent::Kind::handshaken; break;
-    default: event.kind = SocketEvent::Kind::disconnected; break;
+    case ZMQ_EVENT_CONNECTED:
+      event.kind = SocketEvent::Kind::connected;
+      break;
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+      event.kind = SocketEvent::Kind::handshaken;
+      break;
+    default:
+      event.kind = SocketEvent::Kind::disconnected;
+      break;
   }
   return event;
 }

@@ -39,21 +39,21 @@ enum class SocketType { router, dealer, pub, sub, xpub, pair, push, pull };
 
 struct SocketOptions {
   SocketType type;
-  std::string identity;                      // "" = anonymous
-  std::vector<std::string> bind;             // "tcp://127.0.0.1:*" asks for a free port, see port()
+  std::string identity;           // "" = anonymous
+  std::vector<std::string> bind;  // "tcp://127.0.0.1:*" asks for a free port, see port()
   std::vector<std::string> connect;
-  std::chrono::milliseconds linger{0};       // how long undelivered messages may hold up the end
-  int hwm = 0;                               // 0 = unlimited, both ways
-  bool mandatory = false;                    // router: send() to an unknown peer says so instead of dropping
-  bool handover = false;                     // router: a newcomer with a known identity replaces the old connection
-  bool subscribe_all = false;                // sub: everything
-  bool monitor = false;                      // events() reports connections; see Socket::on_events in Loop
+  std::chrono::milliseconds linger{0};  // how long undelivered messages may hold up the end
+  int hwm = 0;                          // 0 = unlimited, both ways
+  bool mandatory = false;               // router: send() to an unknown peer says so instead of dropping
+  bool handover = false;                // router: a newcomer with a known identity replaces the old connection
+  bool subscribe_all = false;           // sub: everything
+  bool monitor = false;                 // events() reports connections; see Socket::on_events in Loop
 };
 
 /// What a monitored socket says of its connections.
 struct SocketEvent {
   enum class Kind { connected, handshaken, disconnected } kind;
-  int descriptor;        // with handshaken/disconnected on a bound socket: matches Received::descriptor
+  int descriptor;  // with handshaken/disconnected on a bound socket: matches Received::descriptor
   std::string endpoint;
 };
 

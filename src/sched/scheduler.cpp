@@ -49,7 +49,7 @@ std::vector<Action> Scheduler::handle(Event event, TimePoint now) {
 void Scheduler::handle(Event event, TimePoint now, std::vector<Action>& out) {
   now_ = now;
   out_ = &out;
-  std::visit([this](auto&& e) { on(std::move(e)); }, std::move(event));
+  std::visit([this](auto& e) { on(std::move(e)); }, event);
   if (phase_ == Phase::draining && live_ == 0) {
     phase_ = Phase::closed;
     out.push_back(Closed{});

@@ -125,8 +125,12 @@ void BroadcastService::handle_reply(Frames frames) {
     clients_.send(wire::join(parts));
     return;
   }
-  sched::BroadcastReply one{text_or(metadata, "status", "ok") != "ok", parts.header,  parts.parent,
-                            parts.metadata,                            parts.content, parts.buffers};
+  sched::BroadcastReply one{text_or(metadata, "status", "ok") != "ok",
+                            parts.header,
+                            parts.parent,
+                            parts.metadata,
+                            parts.content,
+                            parts.buffers};
   const auto whole = collector_.reply(MsgId(text_or(metadata, "original_msg_id", "")), engine, std::move(one));
   if (!whole) return;
   json combined = object_of(whole->reply.metadata);

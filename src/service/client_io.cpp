@@ -177,8 +177,9 @@ void ClientIo::on_line_event(Channel channel, const net::SocketEvent& event) {
   }
   if (event.kind != net::SocketEvent::Kind::disconnected || !changed.up) return;
   changed.up = false;
-  const std::string reason =
-      fmt::format("The connection to the controller at {} broke while the request was outstanding. Is it still running?", changed.address);
+  const std::string reason = fmt::format(
+      "The connection to the controller at {} broke while the request was outstanding. Is it still running?",
+      changed.address);
   // A router knows us by our connection: answers to what was sent over the broken one find nobody.
   const client::Seq before{newest_seq_ + 1};
   loop_.at(clock_.now() + kDrainTime, [this, channel, before, reason] {

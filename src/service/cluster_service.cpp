@@ -27,12 +27,12 @@ Overloaded(Fs...) -> Overloaded<Fs...>;
 
 std::string already_running(const cluster::FoundCluster& found, const cluster::Profile& profile) {
   const std::string id = found.record.cluster_id;
-  return fmt::format("a cluster runs already on profile '{}'{} (controller pid {}); stop it with: ipcluster stop "
-                     "{}{}", profile.label(), id.empty() ? "" : fmt::format(" with id '{}'", id),
-                     found.record.controller.process.pid,
-                     profile.label().front() == '/' ? "--profile-dir=" + profile.dir.string()
-                                                    : "--profile=" + profile.label(),
-                     id.empty() ? "" : " --cluster-id=" + id);
+  return fmt::format(
+      "a cluster runs already on profile '{}'{} (controller pid {}); stop it with: ipcluster stop "
+      "{}{}",
+      profile.label(), id.empty() ? "" : fmt::format(" with id '{}'", id), found.record.controller.process.pid,
+      profile.label().front() == '/' ? "--profile-dir=" + profile.dir.string() : "--profile=" + profile.label(),
+      id.empty() ? "" : " --cluster-id=" + id);
 }
 
 ClusterService::ClusterService(net::Context& context, net::Loop& loop, ClusterConfig config, Listener listener)
@@ -59,8 +59,8 @@ Result<Done> ClusterService::start_controller() {
   const auto found = cluster::look_at(file);
   if (found && found->running()) return Error{Errc::unavailable, already_running(*found, plan.profile)};
   if (!lock) {
-    return Error{Errc::unavailable, fmt::format("this cluster is being started or stopped by another process: {}",
-                                                lock.error().message)};
+    return Error{Errc::unavailable,
+                 fmt::format("this cluster is being started or stopped by another process: {}", lock.error().message)};
   }
   lock_ = std::move(*lock);
   if (!config_.outlive_us) {
@@ -80,7 +80,8 @@ Result<Done> ClusterService::adopt_controller() {
   auto client_text = cluster::read_text(client_file);
   if (!engine_text || !client_text) {
     return Error{Errc::not_found, fmt::format("no controller to join: {} is not there; start one with ipcontroller or "
-                                              "ipcluster start", (engine_text ? client_file : engine_file).string())};
+                                              "ipcluster start",
+                                              (engine_text ? client_file : engine_file).string())};
   }
   auto connection = wire::parse_client_connection(*client_text);
   if (!connection) return connection.error();
@@ -180,8 +181,10 @@ void ClusterService::spawn(const Key& key, cluster::Command command) {
   if (!started) {
     process.start_error = started.error().message;
     process.exit = cluster::Exit{127, 0};
-    if (key) handle(cluster::event::EngineGone{*key, *process.exit});
-    else handle(cluster::event::ControllerGone{*process.exit});
+    if (key)
+      handle(cluster::event::EngineGone{*key, *process.exit});
+    else
+      handle(cluster::event::ControllerGone{*process.exit});
     return;
   }
   process.child.emplace(std::move(*started));
@@ -197,8 +200,10 @@ void ClusterService::on_end(Key key) {
   loop_.forget(process->child->descriptor());
   process->exit = exit;
   unsaved_ = true;
-  if (key) handle(cluster::event::EngineGone{*key, *exit});
-  else handle(cluster::event::ControllerGone{*exit});
+  if (key)
+    handle(cluster::event::EngineGone{*key, *exit});
+  else
+    handle(cluster::event::ControllerGone{*exit});
 }
 
 void ClusterService::signal(const Key& key, int number) {
@@ -250,42 +255,42 @@ void ClusterService::report(const cluster::Action& what) {
   ClusterReport out{what, "", "", ""};
   Key failed;
   bool has_failed = false;
-  std::visit(
-      Overloaded{
-          [&](const action::ControllerStopped& one) {
-            has_failed = !one.expected && (!one.exit || *one.exit != cluster::Exit{});
-            if (!one.exit) {
-              out.message = describe_end(failed, one.exit, "the controller wrote no connection files in time");
-            } else if (!one.was_ready) {
-              has_failed = true;
-              out.message = describe_end(failed, one.exit, "the controller ended before it was ready");
-            } else if (!one.expected) {
-              out.message = has_failed ? describe_end(failed, one.exit, "the controller ended unexpectedly")
-                                       : "the controller was shut down";
-            }
-          },
-          [&](const action::EngineStopped& one) {
-            failed = one.engine;
-            has_failed = !one.expected && one.exit != cluster::Exit{};
-            if (one.expected || !one.was_ready) return;  // a set that does not come up gets a report of its own
-            const std::string text = fmt::format("engine process {} of set {} ended, {} left", one.engine.index,
-                                                 one.engine.set, one.left);
-            out.message = describe_end(failed, one.exit, text);
-          },
-          [&](const action::EnginesFailed& one) {
-            has_failed = one.culprit.has_value();
-            failed = one.culprit;
-            const Process* process = one.culprit ? find(one.culprit) : nullptr;
-            out.message = process != nullptr
-                              ? describe_end(failed, process->exit, fmt::format("engine process {} of {} ended before "
-                                                                                "it was ready", one.culprit->index,
-                                                                                one.wanted))
-                              : fmt::format("only {} of {} engines registered in time; their logs: {}", one.ready,
-                                            one.wanted, config_.plan.profile.log_dir().string());
-          },
-          [](const auto&) {},
-      },
-      what);
+  std::visit(Overloaded{
+                 [&](const action::ControllerStopped& one) {
+                   has_failed = !one.expected && (!one.exit || *one.exit != cluster::Exit{});
+                   if (!one.exit) {
+                     out.message = describe_end(failed, one.exit, "the controller wrote no connection files in time");
+                   } else if (!one.was_ready) {
+                     has_failed = true;
+                     out.message = describe_end(failed, one.exit, "the controller ended before it was ready");
+                   } else if (!one.expected) {
+                     out.message = has_failed ? describe_end(failed, one.exit, "the controller ended unexpectedly")
+                                              : "the controller was shut down";
+                   }
+                 },
+                 [&](const action::EngineStopped& one) {
+                   failed = one.engine;
+                   has_failed = !one.expected && one.exit != cluster::Exit{};
+                   if (one.expected || !one.was_ready) return;  // a set that does not come up gets a report of its own
+                   const std::string text = fmt::format("engine process {} of set {} ended, {} left", one.engine.index,
+                                                        one.engine.set, one.left);
+                   out.message = describe_end(failed, one.exit, text);
+                 },
+                 [&](const action::EnginesFailed& one) {
+                   has_failed = one.culprit.has_value();
+                   failed = one.culprit;
+                   const Process* process = one.culprit ? find(one.culprit) : nullptr;
+                   out.message = process != nullptr
+                                     ? describe_end(failed, process->exit,
+                                                    fmt::format("engine process {} of {} ended before "
+                                                                "it was ready",
+                                                                one.culprit->index, one.wanted))
+                                     : fmt::format("only {} of {} engines registered in time; their logs: {}",
+                                                   one.ready, one.wanted, config_.plan.profile.log_dir().string());
+                 },
+                 [](const auto&) {},
+             },
+             what);
   if (Process* process = has_failed ? find(failed) : nullptr) {
     process->failed = true;
     out.log_file = process->command.log_file.string();
@@ -322,8 +327,10 @@ void ClusterService::save() {
   for (const auto& [key, process] : processes_) {
     if (!process.child || process.exit) continue;
     const cluster::RecordedProcess one{process.child->id(), process.command.log_file.string()};
-    if (key) record.engine_sets[key->set][key->index] = one;
-    else record.controller = one;
+    if (key)
+      record.engine_sets[key->set][key->index] = one;
+    else
+      record.controller = one;
   }
   record.n = static_cast<int>(record.engine_count());
   if (record.controller.process.pid == 0 && record.n == 0) {

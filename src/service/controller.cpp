@@ -59,8 +59,9 @@ std::unique_ptr<hub::Store> make_store(const ControllerConfig& config) {
 std::runtime_error explain(const net::NetError& error, bool reused) {
   std::string line = error.what();
   if (error.code == EADDRINUSE && reused)
-    line += "; the ports come from the connection files of an earlier run: stop whoever uses them, or start without "
-            "--reuse";
+    line +=
+        "; the ports come from the connection files of an earlier run: stop whoever uses them, or start without "
+        "--reuse";
   else if (error.code == EADDRINUSE)
     line += "; choose other ports with --port or --ports, or none for free ones";
   else if (error.code == EADDRNOTAVAIL || error.code == ENODEV)
@@ -73,12 +74,23 @@ sched::Scheme scheme_of(const std::string& name) {
   throw std::runtime_error(fmt::format("unknown task scheme '{}'", name));
 }
 
-// Collects what one thread saw during a round of its loop and hands it to the hub's thread in one piece.
+// Collects what one thread saw and hands it to the hub's thread in batches: records are nobody's critical path, and
+// waking the hub for each message would cost the message a core on small machines.
 class TrafficBatch {
  public:
-  TrafficBatch(net::Loop& hub_loop, std::function<void(std::vector<Traffic>)> deliver)
-      : hub_loop_(hub_loop), deliver_(std::move(deliver)) {}
-  void add(Traffic seen) { batch_.push_back(std::move(seen)); }
+  TrafficBatch(net::Loop& own_loop, net::Loop& hub_loop, std::function<void(std::vector<Traffic>)> deliver)
+      : own_loop_(own_loop), hub_loop_(hub_loop), deliver_(std::move(deliver)) {}
+  void add(Traffic seen) {
+    batch_.push_back(std::move(seen));
+    if (batch_.size() >= kFull) flush();
+    if (batch_.size() == 1 && !armed_) {
+      armed_ = true;
+      own_loop_.at(own_loop_.clock().now() + kDelay, [this] {
+        armed_ = false;
+        flush();
+      });
+    }
+  }
   void flush() {
     if (batch_.empty()) return;
     hub_loop_.post([deliver = deliver_, batch = std::move(batch_)]() mutable { deliver(std::move(batch)); });
@@ -86,9 +98,13 @@ class TrafficBatch {
   }
 
  private:
+  static constexpr std::size_t kFull = 512;
+  static constexpr Duration kDelay = std::chrono::milliseconds(10);
+  net::Loop& own_loop_;
   net::Loop& hub_loop_;
   std::function<void(std::vector<Traffic>)> deliver_;
   std::vector<Traffic> batch_;
+  bool armed_ = false;  // a flush is due
 };
 
 }  // namespace
@@ -117,8 +133,8 @@ struct Controller::Parts {
   std::unique_ptr<hub::Store> store;
   net::Context context;
   net::Loop hub_loop{clock}, relay_loop{clock}, task_loop{clock};
-  TrafficBatch relay_seen{hub_loop, [this](std::vector<Traffic> traffic) { deliver(std::move(traffic)); }};
-  TrafficBatch tasks_seen{hub_loop, [this](std::vector<Traffic> traffic) { deliver(std::move(traffic)); }};
+  TrafficBatch relay_seen{relay_loop, hub_loop, [this](std::vector<Traffic> traffic) { deliver(std::move(traffic)); }};
+  TrafficBatch tasks_seen{task_loop, hub_loop, [this](std::vector<Traffic> traffic) { deliver(std::move(traffic)); }};
   std::unique_ptr<HubService> hub;
   std::unique_ptr<RelayService> relay;
   std::unique_ptr<BroadcastService> broadcast;
@@ -196,8 +212,7 @@ void Controller::Parts::plan_addresses() {
   relay = std::make_unique<RelayService>(context, relay_loop, ChannelAddresses{mux_clients, mux.engine},
                                          ChannelAddresses{control_clients, control.engine},
                                          ChannelAddresses{iopub_clients, iopub_engines}, origin(1), relay_tap(), log);
-  broadcast =
-      std::make_unique<BroadcastService>(context, relay_loop, broadcast_clients, leaves, origin(2), log);
+  broadcast = std::make_unique<BroadcastService>(context, relay_loop, broadcast_clients, leaves, origin(2), log);
   sched::Options task_options;
   task_options.hwm = static_cast<std::uint32_t>(config.hwm);
   // The hub has made sure of a death for half a second before it tells; replies cannot be far behind.
@@ -237,25 +252,36 @@ HubListeners Controller::Parts::listeners() {
             });
             task_loop.post([this, engine_id] { tasks->engine_left(engine_id); });
           },
-          [this] { hub_loop.stop(); }};
+          [this] { hub_loop.stop(); },
+          [this](std::function<void()> then) {
+            relay_loop.post([this, then = std::move(then)]() mutable {
+              relay_seen.flush();
+              task_loop.post([this, then = std::move(then)]() mutable {
+                tasks_seen.flush();
+                hub_loop.post(std::move(then));
+              });
+            });
+          }};
 }
 
 RelayTap Controller::Parts::relay_tap() {
   return {[this](Frames frames) { relay_seen.add(MuxIn{std::move(frames)}); },
           [this](Frames frames) { relay_seen.add(MuxOut{std::move(frames)}); },
-          [this](Frames frames) { relay_seen.add(Output{std::move(frames)}); }, [this] { relay_seen.flush(); }};
+          [this](Frames frames) { relay_seen.add(Output{std::move(frames)}); }};
 }
 
 TaskTap Controller::Parts::task_tap() {
   return {[this](const wire::Message& message) { tasks_seen.add(TaskIn{message}); },
-          [this](const MsgId& id, const EngineId& engine_id) { tasks_seen.add(TaskMoved{id, engine_id}); },
+          [this](const MsgId& id, const EngineId& engine_id) {
+            tasks_seen.add(TaskMoved{id, engine_id});
+          },
           [this](const wire::Message& message, const MsgId& id, const EngineId&) {
             tasks_seen.add(TaskOut{id, message});
           },
           [this](const Frames& reply, const MsgId& id) {
-            if (auto message = wire::decode(reply, wire::Signer::off())) tasks_seen.add(TaskOut{id, std::move(*message)});
-          },
-          [this] { tasks_seen.flush(); }};
+            if (auto message = wire::decode(reply, wire::Signer::off()))
+              tasks_seen.add(TaskOut{id, std::move(*message)});
+          }};
 }
 
 void Controller::Parts::write_files() {

@@ -14,7 +14,7 @@ struct ControllerConfig {
   // Where it listens.
   std::string engine_ip = "127.0.0.1";
   std::string client_ip = "127.0.0.1";
-  int registration_port = 0;                            // 0 = a free one
+  int registration_port = 0;                                  // 0 = a free one
   std::vector<int> engine_ports, client_ports, common_ports;  // pools in order of use; empty = free ports
   int broadcast_depth = 1;
 

@@ -3,10 +3,10 @@
 // Owns:   messages for engines that are registered but whose connection is not up yet. Borrows socket and loop.
 // Errors: a message that cannot be delivered within the patience comes back through `undeliverable`.
 #pragma once
+#include <deque>
 #include <functional>
 #include <unordered_map>
 #include <unordered_set>
-#include <deque>
 
 #include "core/blob.hpp"
 #include "core/ids.hpp"
@@ -40,9 +40,9 @@ class EngineChannel final {
   net::Socket& socket_;
   net::Loop& loop_;
   Undeliverable undeliverable_;
-  std::unordered_set<EngineId> known_;                              // registered engines
-  std::unordered_map<EngineId, std::deque<Waiting>> waiting_;       // never an empty queue
-  bool armed_ = false;                                              // a retry timer runs
+  std::unordered_set<EngineId> known_;                         // registered engines
+  std::unordered_map<EngineId, std::deque<Waiting>> waiting_;  // never an empty queue
+  bool armed_ = false;                                         // a retry timer runs
 };
 
 }  // namespace camshaft::service

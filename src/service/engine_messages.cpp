@@ -48,9 +48,8 @@ std::string reply_metadata(const EngineTask& task, const EngineReply& reply, con
       out,
       R"({{"started": "{}", "dependencies_met": {}, "engine": "{}", "is_broadcast": {}, "is_coalescing": {}, )"
       R"("original_msg_id": {}, "label": {}, "status": "{}")",
-      format_date(task.started), reply.unmet_dependency ? "false" : "true", uuid.value,
-      task.metadata.is_broadcast, task.metadata.is_coalescing, task.metadata.original_msg_id, task.metadata.label,
-      reply.status);
+      format_date(task.started), reply.unmet_dependency ? "false" : "true", uuid.value, task.metadata.is_broadcast,
+      task.metadata.is_coalescing, task.metadata.original_msg_id, task.metadata.label, reply.status);
   if (reply.status == "error")
     fmt::format_to(out, R"(, "engine_info": {{"engine_uuid": "{}", "engine_id": {}}})", uuid.value, to_int(number));
   if (task.parent->counted)

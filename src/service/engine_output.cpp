@@ -43,8 +43,8 @@ std::vector<EngineService::Chunk> EngineService::take_chunks() {
   return std::exchange(chunks_, {});
 }
 
-void EngineService::send_chunks(std::vector<Chunk> chunks) {
-  for (Chunk& chunk : chunks)
+void EngineService::send_chunks(const std::vector<Chunk>& chunks) {
+  for (const Chunk& chunk : chunks)
     send_iopub(*chunk.parent, "stream", stream_content(chunk.to_stderr ? "stderr" : "stdout", chunk.text), "{}", {});
 }
 

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "core/date.hpp"
-#include "core/spin.hpp"
 #include "wire/json.hpp"
 
 namespace camshaft::service {
@@ -26,8 +25,6 @@ constexpr Duration kStopGrace = seconds(2);
 constexpr Duration kLifelineGrace = milliseconds(500);
 // A reply leaves the machine within this before a signal may end the process.
 constexpr Duration kReplyLead = milliseconds(30);
-// Between tasks of one caller about as long as a round trip; a sleeping engine answers the next one later.
-constexpr Duration kStayAwake = std::chrono::microseconds(100);
 
 // Empties a descriptor of wake-ups; false at its end.
 bool drain(int descriptor) {
@@ -317,7 +314,6 @@ void EngineService::queue(wire::Message message, bool on_control) {
     if (!actions.empty() && std::holds_alternative<engine::Start>(actions.front())) {
       waiting_.erase(static_cast<std::uint64_t>(task->ticket));
       slot_ = std::move(task);
-      news_ = true;
       actions.clear();
       queue_changed_.notify_one();
     }
@@ -356,12 +352,6 @@ EngineService::Taken EngineService::next() {
         slot_ = std::move(node.mapped());
       }
   }
-  if (!slot_ && !woken_ && !stopping_) {
-    news_ = false;
-    lock.unlock();
-    spin_until([&] { return news_.load(std::memory_order_relaxed); }, kStayAwake);
-    lock.lock();
-  }
   queue_changed_.wait(lock, [&] { return slot_ || woken_ || stopping_; });
   if (stopping_) return {Next::stopped, nullptr};
   if (slot_) {
@@ -385,7 +375,7 @@ void EngineService::finish(const TaskPtr& task, EngineReply reply) {
   }
   loop_.post([this, task, reply = std::make_shared<EngineReply>(std::move(reply)),
               chunks = std::make_shared<std::vector<Chunk>>(take_chunks()), actions = std::move(actions)] {
-    send_chunks(std::move(*chunks));
+    send_chunks(*chunks);
     if (!reply->silent) send_reply(*task, *reply);
     if (!task->parent->counted && !task->on_control) send_status(*task->parent, "idle");
     settle(actions);
@@ -505,7 +495,6 @@ Blob EngineService::header(std::string_view type) {
 void EngineService::wake() {
   const std::lock_guard lock(queue_mutex_);
   woken_ = true;
-  news_ = true;
   queue_changed_.notify_one();
 }
 
@@ -520,7 +509,6 @@ void EngineService::begin_stop(int code, Duration grace) {
     if (stopping_) return;
     exit_code_.store(code);  // before the interpreter may look: it ends the process with it
     stopping_ = true;
-    news_ = true;
     running = queue_.running().has_value();
     queue_changed_.notify_one();
   }

@@ -105,7 +105,7 @@ class EngineService final {
   void send_iopub(EngineParent& parent, const std::string& msg_type, std::string content, std::string metadata,
                   std::vector<Blob> buffers);
   void send_status(EngineParent& parent, std::string_view state);
-  void send_chunks(std::vector<Chunk> chunks);
+  void send_chunks(const std::vector<Chunk>& chunks);
   void send_control_reply(const wire::Message& message, const std::string& type, std::string content);
   void send_to_hub(std::string_view type, std::string content);
   Blob header(std::string_view type);
@@ -147,7 +147,6 @@ class EngineService final {
   std::unordered_map<std::uint64_t, TaskPtr> waiting_;  // exactly the requests that wait in queue_
   TaskPtr slot_;                                        // started but not yet taken by the interpreter
   bool woken_ = false;
-  std::atomic<bool> news_{false};                       // one of these three was set: for looking without the lock
   bool stopping_ = false;
 
   std::mutex chunks_mutex_;  // guards the output that waits to be sent

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "wire/connection_file.hpp"
 #include "core/date.hpp"
+#include "wire/connection_file.hpp"
 
 namespace camshaft::service {
 
@@ -47,19 +47,21 @@ hub::Reply reply_of(MsgId id, wire::Message&& message) {
 
 }  // namespace
 
-HubService::HubService(net::Context& context, net::Loop& loop, const HubAddresses& addresses,
-                       hub::Hub::Options options, hub::Store& store, std::filesystem::path engine_state_file,
-                       Origin origin, HubListeners listeners, Log& log)
+HubService::HubService(net::Context& context, net::Loop& loop, const HubAddresses& addresses, hub::Hub::Options options,
+                       hub::Store& store, std::filesystem::path engine_state_file, Origin origin,
+                       HubListeners listeners, Log& log)
     : loop_(loop),
       origin_(std::move(origin)),
       listeners_(std::move(listeners)),
       log_(log),
       engine_state_file_(std::move(engine_state_file)),
       hub_(std::move(options), store, loop.clock().now()),
-      queries_(context, {.type = net::SocketType::router, .bind = addresses.queries, .linger = 500ms, .handover = true}),
+      queries_(context,
+               {.type = net::SocketType::router, .bind = addresses.queries, .linger = 500ms, .handover = true}),
       notification_(context, {.type = net::SocketType::pub, .bind = {addresses.notification}, .linger = 500ms}),
       ping_(context, {.type = net::SocketType::pub, .bind = {addresses.hb_ping}}),
-      pong_(context, {.type = net::SocketType::router, .bind = {addresses.hb_pong}, .handover = true, .monitor = true}) {
+      pong_(context,
+            {.type = net::SocketType::router, .bind = {addresses.hb_pong}, .handover = true, .monitor = true}) {
   loop.on_message(queries_, [this](net::Received&& received) { handle_query(std::move(received.frames)); });
   loop.on_event(pong_, [this](const net::SocketEvent& event) { handle_connection(event); });
   loop.on_message(pong_, [this](net::Received&& received) { handle_pong(std::move(received)); });
@@ -90,16 +92,24 @@ void HubService::handle_query(Frames frames) {
   const nlohmann::json content = hub::parse_untrusted(request->parts.content.view());
   const std::string& type = request->header.msg_type;
   if (const auto event = hub::read_engine_request(type, ClientId(asking_.str()), content)) return feed(*event);
-  hub::Answer answer = hub_.answer(type, content);
-  queries_.send(origin_.message({asking_}, answer.msg_type, request->parts.header, std::move(answer.content), "{}",
-                                std::move(answer.buffers)));
+  // Whoever has the answer to a task may ask for its record: what was seen before the question counts.
+  listeners_.catch_up([this, request = std::make_shared<wire::Message>(std::move(*request))] { answer(*request); });
+}
+
+void HubService::answer(const wire::Message& request) {
+  const nlohmann::json content = hub::parse_untrusted(request.parts.content.view());
+  hub::Answer answer = hub_.answer(request.header.msg_type, content);
+  queries_.send(origin_.message({request.parts.identities[0]}, answer.msg_type, request.parts.header,
+                                std::move(answer.content), "{}", std::move(answer.buffers)));
   if (!answer.shut_down) return;
   log_.info("stopping: a client asked for it");
-  announce_shutdown(request->parts.header);
+  announce_shutdown(request.parts.header);
   loop_.at(loop_.clock().now() + kShutdownGrace, listeners_.shut_down);
 }
 
-void HubService::announce_shutdown(Blob parent) { publish("shutdown_notification", R"({"status":"ok"})", std::move(parent)); }
+void HubService::announce_shutdown(Blob parent) {
+  publish("shutdown_notification", R"({"status":"ok"})", std::move(parent));
+}
 
 void HubService::publish(std::string_view type, std::string content, Blob parent) {
   notification_.send(origin_.message({}, type, std::move(parent), std::move(content)));
@@ -127,9 +137,8 @@ void HubService::feed(const hub::Event& event) {
   schedule_tick();
 }
 
-void HubService::perform(std::vector<hub::Action> actions) {
-  for (const hub::Action& action : actions)
-    std::visit([this](const auto& a) { perform(a); }, action);
+void HubService::perform(const std::vector<hub::Action>& actions) {
+  for (const hub::Action& action : actions) std::visit([this](const auto& a) { perform(a); }, action);
 }
 
 void HubService::perform(const hub::RegistrationReply& action) {
@@ -179,8 +188,7 @@ void HubService::schedule_tick() {
 // ---- records -------------------------------------------------------------------------------------------------------
 
 void HubService::record(std::vector<Traffic> traffic) {
-  for (Traffic& seen : traffic)
-    std::visit([this](auto& one) { record(std::move(one)); }, seen);
+  for (Traffic& seen : traffic) std::visit([this](auto& one) { record(std::move(one)); }, seen);
 }
 
 void HubService::record(MuxIn&& seen) {

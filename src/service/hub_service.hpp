@@ -53,12 +53,15 @@ struct HubListeners {
   std::function<void(const EngineId&, EngineNumber)> engine_joined;
   std::function<void(const EngineId&)> engine_left;
   std::function<void()> shut_down;
+  /// Calls back on the hub's thread once all traffic seen so far has been recorded.
+  std::function<void(std::function<void()>)> catch_up;
 };
 
 class HubService final {
  public:
   HubService(net::Context& context, net::Loop& loop, const HubAddresses& addresses, hub::Hub::Options options,
-             hub::Store& store, std::filesystem::path engine_state_file, Origin origin, HubListeners listeners, Log& log);
+             hub::Store& store, std::filesystem::path engine_state_file, Origin origin, HubListeners listeners,
+             Log& log);
 
   int registration_port() const { return queries_.port(); }
   int notification_port() const { return notification_.port(); }
@@ -73,10 +76,11 @@ class HubService final {
 
  private:
   void handle_query(Frames frames);
+  void answer(const wire::Message& request);
   void handle_pong(net::Received received);
   void handle_connection(const net::SocketEvent& event);
   void feed(const hub::Event& event);
-  void perform(std::vector<hub::Action> actions);
+  void perform(const std::vector<hub::Action>& actions);
   void perform(const hub::RegistrationReply& action);
   void perform(const hub::EngineRegistered& action);
   void perform(const hub::EngineGone& action);

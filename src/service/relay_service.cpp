@@ -80,7 +80,6 @@ RelayService::RelayService(net::Context& context, net::Loop& loop, const Channel
     // Busy and idle are most of the traffic and leave no trace in a record.
     if (tap_.output && !ends_with(received.frames.front().view(), ".status")) tap_.output(std::move(received.frames));
   });
-  if (tap_.round_ended) loop.after_round(tap_.round_ended);
 }
 
 void RelayService::engine_joined(const EngineId& engine) {

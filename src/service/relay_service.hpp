@@ -25,7 +25,6 @@ struct RelayTap {
   std::function<void(Frames)> mux_request;  // [engine, client, message...]
   std::function<void(Frames)> mux_reply;    // [client, engine, message...]
   std::function<void(Frames)> output;       // [topic, message...]
-  std::function<void()> round_ended;        // a batch of the above is complete
 };
 
 /// One two-sided ROUTER relay: swaps the first two frames, looks at nothing else (protocol 3.2).

@@ -9,10 +9,10 @@
 namespace camshaft::service {
 namespace {
 
+using ::testing::HasSubstr;
 using testing::kAnyPort;
 using testing::Loopback;
 using testing::Peer;
-using ::testing::HasSubstr;
 
 const ChannelAddresses kFree{kAnyPort, kAnyPort};
 
@@ -81,10 +81,11 @@ TEST_F(RelayTest, WhatWaitsForAnEngineThatLeavesIsAnswered) {
 }
 
 TEST_F(RelayTest, OutputIsPassedOnAndOnlyWhatLeavesATraceIsRecorded) {
-  net::Socket engine(net.context, {.type = net::SocketType::xpub, .connect = {Loopback::url(service.iopub_engine_port())}});
-  net::Socket watcher(net.context, {.type = net::SocketType::sub,
-                                    .connect = {Loopback::url(service.iopub_client_port())},
-                                    .subscribe_all = true});
+  net::Socket engine(net.context,
+                     {.type = net::SocketType::xpub, .connect = {Loopback::url(service.iopub_engine_port())}});
+  net::Socket watcher(
+      net.context,
+      {.type = net::SocketType::sub, .connect = {Loopback::url(service.iopub_client_port())}, .subscribe_all = true});
   ASSERT_TRUE(net.pump_until([&] { return engine.receive().has_value(); }));  // the relay's subscription
   Origin origin = net.origin("e0");
   std::vector<std::string> topics;

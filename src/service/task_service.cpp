@@ -43,7 +43,6 @@ TaskService::TaskService(net::Context& context, net::Loop& loop, const std::stri
       }) {
   loop.on_message(clients_, [this](net::Received&& received) { handle_request(std::move(received.frames)); });
   loop.on_message(engines_, [this](net::Received&& received) { handle_reply(std::move(received.frames)); });
-  if (tap_.round_ended) loop.after_round(tap_.round_ended);
 }
 
 void TaskService::engine_joined(const EngineId& engine, EngineNumber number) {
@@ -101,8 +100,7 @@ void TaskService::feed(sched::Event event) {
 }
 
 void TaskService::perform_all() {
-  for (const sched::Action& action : actions_)
-    std::visit([this](const auto& a) { perform(a); }, action);
+  for (const sched::Action& action : actions_) std::visit([this](const auto& a) { perform(a); }, action);
   schedule_tick();
 }
 

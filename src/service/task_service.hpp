@@ -19,11 +19,10 @@ namespace camshaft::service {
 
 /// Hears what task records are made of. Called on the service's thread; must be quick.
 struct TaskTap {
-  std::function<void(const wire::Message&)> submitted;                       // identities: [client]
+  std::function<void(const wire::Message&)> submitted;  // identities: [client]
   std::function<void(const MsgId&, const EngineId&)> dispatched;
   std::function<void(const wire::Message&, const MsgId&, const EngineId&)> replied;  // a reply that the client gets
-  std::function<void(const Frames&, const MsgId&)> failed;                   // a failure of the scheduler's making
-  std::function<void()> round_ended;                                         // a batch of the above is complete
+  std::function<void(const Frames&, const MsgId&)> failed;  // a failure of the scheduler's making
 };
 
 class TaskService final {
@@ -61,7 +60,7 @@ class TaskService final {
   net::Socket clients_;
   net::Socket engines_;
   EngineChannel channel_;
-  wire::Message* reply_ = nullptr;    // the reply that the current event is about
+  wire::Message* reply_ = nullptr;      // the reply that the current event is about
   std::vector<sched::Action> actions_;  // of the current event; kept for its memory
   std::optional<TimePoint> tick_at_;
   net::TimerId tick_{};

@@ -8,10 +8,10 @@
 namespace camshaft::service {
 namespace {
 
+using ::testing::HasSubstr;
 using testing::kAnyPort;
 using testing::Loopback;
 using testing::Peer;
-using ::testing::HasSubstr;
 
 struct TaskServiceTest : ::testing::Test {
   Loopback net;
@@ -20,10 +20,10 @@ struct TaskServiceTest : ::testing::Test {
     return {[this](const wire::Message& m) { heard.push_back("submitted " + m.header.msg_id.value); },
             [this](const MsgId& id, const EngineId& e) { heard.push_back("dispatched " + id.value + " " + e.value); },
             [this](const wire::Message&, const MsgId& id, const EngineId&) { heard.push_back("replied " + id.value); },
-            [this](const Frames&, const MsgId& id) { heard.push_back("failed " + id.value); },
-            {}};
+            [this](const Frames&, const MsgId& id) { heard.push_back("failed " + id.value); }};
   }
-  TaskService service{net.context, net.loop, kAnyPort, kAnyPort, {.hwm = 1}, 1, net.origin("scheduler"), tap(), net.log};
+  TaskService service{net.context, net.loop, kAnyPort, kAnyPort, {.hwm = 1}, 1, net.origin("scheduler"),
+                      tap(),       net.log};
   Peer client{net, service.client_port()};
   Peer engine{net, service.engine_port(), "e0"};
 

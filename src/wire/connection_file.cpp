@@ -42,7 +42,7 @@ class Reader {
     }
     return {};
   }
-  std::string text_or(const char* key, std::string fallback) const {
+  std::string text_or(const char* key, const char* fallback) const {
     const auto found = object_.find(key);
     return found != object_.end() && found->is_string() ? found->get<std::string>() : fallback;
   }
@@ -103,8 +103,9 @@ void read_common(Reader& reader, const json& object, ConnectionCommon& c) {
   for (const char* key : {"pack", "unpack"}) {
     const std::string packer = reader.text(key);
     // orjson is plain JSON on the wire (protocol 2.6).
-    reader.require(packer == "json" || packer == "orjson",
-                   std::string("'") + key + "' is '" + packer + "', but only json is supported: set Session.packer to json");
+    reader.require(
+        packer == "json" || packer == "orjson",
+        std::string("'") + key + "' is '" + packer + "', but only json is supported: set Session.packer to json");
   }
 }
 
@@ -115,8 +116,13 @@ Result<json> parse_object(std::string_view text) {
 }
 
 Ordered common_keys(const ConnectionCommon& c) {
-  return {{"ssh", c.ssh},         {"interface", c.interface}, {"registration", c.registration}, {"control", c.control},
-          {"mux", c.mux},         {"task", c.task},           {"iopub", c.iopub}};
+  return {{"ssh", c.ssh},
+          {"interface", c.interface},
+          {"registration", c.registration},
+          {"control", c.control},
+          {"mux", c.mux},
+          {"task", c.task},
+          {"iopub", c.iopub}};
 }
 
 void add_security(Ordered& object, const ConnectionCommon& c) {

@@ -17,8 +17,8 @@ struct ConnectionCommon {
   std::string interface = "tcp://127.0.0.1";  // "<transport>://<ip-or-path>"
   std::string key;                            // "" = signing off
   std::string signature_scheme = "hmac-sha256";
-  std::string location;                       // the controller's host name; "" when the file has none
-  std::string ssh;                            // "[user@]host[:port]" or ""
+  std::string location;  // the controller's host name; "" when the file has none
+  std::string ssh;       // "[user@]host[:port]" or ""
   std::optional<std::string> curve_serverkey;
   int registration = 0;
   int control = 0;

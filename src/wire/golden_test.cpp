@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "wire/connection_file.hpp"
 #include "core/date.hpp"
+#include "wire/connection_file.hpp"
 #include "wire/message.hpp"
 
 namespace camshaft::wire {

@@ -122,8 +122,9 @@ Result<Message> decode(Frames frames, const Signer& signer) {
   auto parts = split(std::move(frames));
   if (!parts) return parts.error();
   if (!signer.verifies(parts->signed_bytes(), parts->signature.view()))
-    return Error{Errc::bad_signature, parts->signature.empty() ? "the message is not signed"
-                                                               : "the signature does not match: the peer has another key"};
+    return Error{Errc::bad_signature, parts->signature.empty()
+                                          ? "the message is not signed"
+                                          : "the signature does not match: the peer has another key"};
   auto header = parse_header(parts->header.view());
   if (!header) return header.error();
   return Message{std::move(*parts), std::move(*header)};
@@ -134,9 +135,19 @@ std::string make_header(const MsgId& id, std::string_view type, const SessionId&
   // Ids, types and dates are ours and plain ASCII; only the user name may need escaping.
   const std::string who = quote(username);
   const std::string when = format_date(date);
-  const std::array<std::string_view, 13> pieces = {
-      R"({"msg_id":")", id.value, R"(","msg_type":")", type, R"(","username":)", who,   R"(,"session":")", session.value,
-      R"(","date":")",  when,     R"(","version":")",  kProtocolVersion, "\"}"};
+  const std::array<std::string_view, 13> pieces = {R"({"msg_id":")",
+                                                   id.value,
+                                                   R"(","msg_type":")",
+                                                   type,
+                                                   R"(","username":)",
+                                                   who,
+                                                   R"(,"session":")",
+                                                   session.value,
+                                                   R"(","date":")",
+                                                   when,
+                                                   R"(","version":")",
+                                                   kProtocolVersion,
+                                                   "\"}"};
   std::size_t size = 0;
   for (const std::string_view piece : pieces) size += piece.size();
   std::string header;
@@ -149,8 +160,8 @@ Frames encode(Outgoing message, const Signer& signer) {
   Frames frames = std::move(message.identities);
   frames.reserve(frames.size() + 6 + message.buffers.size());
   frames.push_back(Blob::of_static(kDelimiter));
-  frames.push_back(Blob::of(signer.sign(
-      {message.header.view(), message.parent.view(), message.metadata.view(), message.content.view()})));
+  frames.push_back(Blob::of(
+      signer.sign({message.header.view(), message.parent.view(), message.metadata.view(), message.content.view()})));
   frames.push_back(std::move(message.header));
   frames.push_back(std::move(message.parent));
   frames.push_back(std::move(message.metadata));

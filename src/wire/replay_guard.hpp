@@ -18,8 +18,8 @@ class ReplayGuard final {
 
  private:
   std::size_t capacity_;
-  std::vector<std::uint64_t> order_;         // a ring once it is full; seen_ holds the same values
-  std::size_t oldest_ = 0;                   // where the ring begins
+  std::vector<std::uint64_t> order_;  // a ring once it is full; seen_ holds the same values
+  std::size_t oldest_ = 0;            // where the ring begins
   std::unordered_set<std::uint64_t> seen_;
 };
 

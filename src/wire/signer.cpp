@@ -26,7 +26,7 @@ DigestContext new_context() {
 // A hash by the name that Python's hashlib gives it; OpenSSL spells a few differently.
 const EVP_MD* find_digest(std::string_view name) {
   static constexpr std::pair<std::string_view, const char*> kSpelledDifferently[] = {
-      {"sha3_224", "SHA3-224"}, {"sha3_256", "SHA3-256"},   {"sha3_384", "SHA3-384"},
+      {"sha3_224", "SHA3-224"}, {"sha3_256", "SHA3-256"},  {"sha3_384", "SHA3-384"},
       {"sha3_512", "SHA3-512"}, {"blake2b", "BLAKE2b512"}, {"blake2s", "BLAKE2s256"}};
   for (const auto& [python, openssl] : kSpelledDifferently)
     if (name == python) return EVP_get_digestbyname(openssl);

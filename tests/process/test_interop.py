@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from interop import COMBINATIONS, Combination, Site, Sites, get
 from processes import wait_until
 
-np = pytest.importorskip("numpy")
-pytest.importorskip("ipyparallel")
 pytestmark = pytest.mark.official
 
 

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import ipyparallel as ipp
+import numpy as np
 import pytest
 from interop import Combination, Site, Sites, get
 from processes import ROOT, Processes, command_of, wait_until
 
-np = pytest.importorskip("numpy")
-ipp = pytest.importorskip("ipyparallel")
 pytestmark = pytest.mark.official
 
 BLOCKER = """\
@@ -139,7 +139,6 @@ def test_partial_and_kwargs(site: Site) -> None:
 
 
 def test_use_cloudpickle_and_back(site: Site) -> None:
-    pytest.importorskip("cloudpickle")
     try:
         get(site.view.use_cloudpickle())
         offset = 5

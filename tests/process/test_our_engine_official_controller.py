@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import ipyparallel as ipp
+import numpy as np
 import pytest
-
-ipp = pytest.importorskip("ipyparallel")
-np = pytest.importorskip("numpy")
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE = 60.0  # seconds for anything that must happen; generous, because test machines are busy

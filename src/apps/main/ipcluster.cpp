@@ -11,7 +11,8 @@
 
 int main(int argc, char** argv) try {
   using namespace camshaft::apps;
-  const auto options = parse_cluster_options(std::span<const char* const>(argv + 1, argv + argc), process_environment());
+  const auto options =
+      parse_cluster_options(std::span<const char* const>(argv + 1, argv + argc), process_environment());
   if (!options) {
     fmt::print(stderr, "ipcluster: {}\n", options.error().message);
     return kExitFailed;

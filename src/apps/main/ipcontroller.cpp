@@ -94,8 +94,8 @@ Result<std::optional<cluster::ClusterLock>> lock_files(const apps::ControllerOpt
 }  // namespace
 
 int main(int argc, char** argv) try {
-  const auto parsed = apps::parse_controller_options(std::span<const char* const>(argv + 1, argv + argc),
-                                                     apps::process_environment());
+  const auto parsed =
+      apps::parse_controller_options(std::span<const char* const>(argv + 1, argv + argc), apps::process_environment());
   if (!parsed) return fail(parsed.error());
   const apps::ControllerOptions& options = *parsed;
   if (!options.text.empty()) {

@@ -121,9 +121,8 @@ std::vector<FoundCluster> clusters_of(const Profile& profile) {
     if (name.rfind("cluster-", 0) != 0 || entry.path().extension() != ".json") continue;
     if (auto found = look_at(entry.path())) clusters.push_back(std::move(*found));
   }
-  std::sort(clusters.begin(), clusters.end(), [](const FoundCluster& a, const FoundCluster& b) {
-    return a.record.cluster_id < b.record.cluster_id;
-  });
+  std::sort(clusters.begin(), clusters.end(),
+            [](const FoundCluster& a, const FoundCluster& b) { return a.record.cluster_id < b.record.cluster_id; });
   return clusters;
 }
 

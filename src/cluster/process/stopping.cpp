@@ -44,8 +44,8 @@ Result<Done> stop_cluster(const FoundCluster& found, const Profile& profile, Dur
   controller.push_back(open_process(record.controller.process, "controller"));
   all_gone = end_all(controller, grace) && all_gone;
   if (!all_gone) {
-    return Error{Errc::timed_out, fmt::format("some processes of {} cannot be stopped, not even with SIGKILL",
-                                              found.file.string())};
+    return Error{Errc::timed_out,
+                 fmt::format("some processes of {} cannot be stopped, not even with SIGKILL", found.file.string())};
   }
   remove_cluster_files(found, profile);
   return Done{};

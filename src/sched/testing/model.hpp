@@ -183,7 +183,7 @@ class Model {
   }
   void fail(int at, FailureKind kind, std::optional<EngineId> engine = {}) {
     ModelTask& task = tasks_[at];
-    fails_.push_back(Fail{task.id, task.client, nullptr, kind, {}, engine});
+    fails_.push_back(Fail{task.id, task.client, nullptr, kind, {}, std::move(engine)});
     task.state = ModelTask::failed;
     task.life.clear();
     queue_.erase(at);
