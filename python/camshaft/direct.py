@@ -52,13 +52,11 @@ class DirectView(View):
         )
 
     def _submit(self, number: int, buffers: list[Any], codec: str | None, track: bool) -> Any:
-        metadata = {"codec": codec} if codec else {}
+        metadata = f'{{"codec": "{codec}"}}' if codec else "{}"
         if self.label is not None:
-            metadata["label"] = self.label
+            metadata = json.dumps({"codec": codec, "label": self.label} if codec else {"label": self.label})
         engine = self.client._engines()[number]
-        return self.client._core.submit(
-            "mux", "apply_request", "{}", json.dumps(metadata), buffers, engine=engine, track=track
-        )
+        return self.client._core.submit("mux", "apply_request", "{}", metadata, buffers, engine=engine, track=track)
 
     def map(
         self,

@@ -53,7 +53,7 @@ struct SocketOptions {
 /// What a monitored socket says of its connections.
 struct SocketEvent {
   enum class Kind { connected, handshaken, disconnected } kind;
-  int descriptor;  // with handshaken/disconnected on a bound socket: matches Received::descriptor
+  int descriptor;  // with disconnected on a bound socket: matches Received::descriptor
   std::string endpoint;
 };
 

@@ -8,8 +8,8 @@
 namespace camshaft::service {
 
 namespace {
-// About one round trip: an answer that takes longer will not notice the price of falling asleep.
-constexpr std::chrono::microseconds kStayAwake{200};
+// About two round trips: an answer that takes longer will not notice the price of falling asleep.
+constexpr std::chrono::microseconds kStayAwake{500};
 }  // namespace
 
 Request::Request(std::shared_ptr<ClientBoard> board, std::uint64_t seq, std::string engine, WallTime submitted)

@@ -49,7 +49,7 @@ void EngineService::send_chunks(const std::vector<Chunk>& chunks) {
 }
 
 void EngineService::flush() {
-  loop_.post([this, chunks = std::make_shared<std::vector<Chunk>>(take_chunks())] { send_chunks(std::move(*chunks)); });
+  loop_.post([this, chunks = std::make_shared<std::vector<Chunk>>(take_chunks())] { send_chunks(*chunks); });
 }
 
 void EngineService::publish(const ParentPtr& parent, std::string msg_type, std::string content, std::string metadata,
@@ -58,7 +58,7 @@ void EngineService::publish(const ParentPtr& parent, std::string msg_type, std::
   loop_.post([this, parent, msg_type = std::move(msg_type), content = std::move(content),
               metadata = std::move(metadata), buffers = std::move(buffers),
               chunks = std::make_shared<std::vector<Chunk>>(take_chunks())] {
-    send_chunks(std::move(*chunks));
+    send_chunks(*chunks);
     send_iopub(*parent, msg_type, content, metadata, buffers);
   });
 }

@@ -14,6 +14,7 @@ from typing import Any
 from . import byvalue
 from .byvalue import OUT_OF_BAND, Call
 from .diagnose import explain_call, explain_result, refuse
+from .memo import PickledFunctions, ReadFunctions, worth_looking_up
 from .reference import PrePickled
 
 CODEC = f"p5/{sys.version_info[0]}.{sys.version_info[1]}"
@@ -21,12 +22,14 @@ CODEC = f"p5/{sys.version_info[0]}.{sys.version_info[1]}"
 
 _ATOMS = frozenset({int, float, complex, bool, str, type(None)})
 _LIFT_ITEMS = 64
+_pickled = PickledFunctions()
+_read = ReadFunctions()
 
 
 def pack_call(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
     """Buffers of a request; see camshaft.serialize.pack_call."""
     try:
-        function = f.frames("p5", _frames) if type(f) is PrePickled else _frames(f)
+        function = f.frames("p5", _frames) if type(f) is PrePickled else _function_frames(f)
         if not kwargs and all(type(arg) in _ATOMS for arg in args):
             return [function[0], pickle.dumps((args, kwargs), 5), *function[1:]]
         arguments = _frames((tuple(map(_lift, args)), {name: _lift(value) for name, value in kwargs.items()}))
@@ -53,7 +56,7 @@ def unpack_call(
     if len(buffers) < 2:
         raise refuse("the request has fewer than the two buffers of a call")
     out_of_band = iter(buffers[2:])
-    f = _loads(buffers[0], out_of_band, namespace)
+    f = _function(buffers[0], out_of_band, namespace)
     args, kwargs = _loads(buffers[1], out_of_band, namespace)
     return f, args, kwargs
 
@@ -105,6 +108,23 @@ def _loads(data: Any, out_of_band: Any, namespace: dict[str, Any] | None) -> Any
     import io
 
     return NamespaceUnpickler(io.BytesIO(data), namespace, buffers=out_of_band).load()
+
+
+def _function(data: Any, out_of_band: Any, namespace: dict[str, Any] | None) -> Any:
+    if not worth_looking_up(data):
+        return _loads(data, out_of_band, namespace)
+    space = vars(sys.modules["__main__"]) if namespace is None else namespace
+    key = bytes(data)
+    f = _read.get(key, space)
+    if f is None:
+        f = _loads(data, out_of_band, namespace)
+        _read.add(key, f, space)
+    return f
+
+
+def _function_frames(f: Any) -> list[Any]:
+    known = _pickled.pickle(f, byvalue.dumps)
+    return _frames(f) if known is None else [known]
 
 
 def _frames(obj: Any) -> list[Any]:
