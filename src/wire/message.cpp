@@ -51,63 +51,65 @@ simdjson::padded_string_view pad(std::string_view json) {
   return simdjson::padded_string_view(padded.data(), json.size(), padded.capacity());
 }
 
-}  // namespace
-
-Result<Header> parse_header(std::string_view json) {
-  Header header;
+// Calls `take(key, value)` for each member; false unless `json` is one whole object and nothing else.
+template <class Take>
+bool read_members(std::string_view json, Take take) {
   simdjson::ondemand::document document;
   simdjson::ondemand::object object;
-  const Error bad{Errc::bad_json, "the header is not a JSON object with msg_id and msg_type"};
   if (parser.iterate(pad(json)).get(document) != simdjson::SUCCESS ||
       document.get_object().get(object) != simdjson::SUCCESS)
-    return bad;
+    return false;
   for (auto item : object) {
     simdjson::ondemand::field field;
     std::string_view key;
     if (std::move(item).get(field) != simdjson::SUCCESS || field.unescaped_key().get(key) != simdjson::SUCCESS)
-      return bad;
-    std::string* target = key == "msg_id"     ? &header.msg_id.value
-                          : key == "msg_type" ? &header.msg_type
-                          : key == "session"  ? &header.session.value
-                          : key == "username" ? &header.username
-                          : key == "date"     ? &header.date
-                          : key == "version"  ? &header.version
-                                              : nullptr;
-    if (target == nullptr) continue;
-    std::string_view text;
-    if (field.value().get_string().get(text) == simdjson::SUCCESS) target->assign(text);
+      return false;
+    take(key, field.value());
   }
-  const char* rest = nullptr;  // nothing may follow the object
-  if (document.current_location().get(rest) == simdjson::SUCCESS) return bad;
-  if (header.msg_id.empty() || header.msg_type.empty()) return bad;
+  const char* rest = nullptr;
+  return document.current_location().get(rest) != simdjson::SUCCESS;
+}
+
+// Values of another type are left out, as if they were missing.
+void assign(std::string* target, simdjson::ondemand::value& value) {
+  std::string_view text;
+  if (target != nullptr && value.get_string().get(text) == simdjson::SUCCESS) target->assign(text);
+}
+
+}  // namespace
+
+Result<Header> parse_header(std::string_view json) {
+  Header header;
+  const bool whole = read_members(json, [&](std::string_view key, simdjson::ondemand::value& value) {
+    assign(key == "msg_id"     ? &header.msg_id.value
+           : key == "msg_type" ? &header.msg_type
+           : key == "session"  ? &header.session.value
+           : key == "username" ? &header.username
+           : key == "date"     ? &header.date
+           : key == "version"  ? &header.version
+                               : nullptr,
+           value);
+  });
+  if (!whole || header.msg_id.empty() || header.msg_type.empty())
+    return Error{Errc::bad_json, "the header is not a JSON object with msg_id and msg_type"};
   return header;
 }
 
 Result<ReplyStatus> parse_reply_status(std::string_view metadata_json) {
   ReplyStatus reply;
-  simdjson::ondemand::document document;
-  simdjson::ondemand::object object;
-  const Error bad{Errc::bad_json, "the metadata of a reply is not a JSON object"};
-  if (parser.iterate(pad(metadata_json)).get(document) != simdjson::SUCCESS ||
-      document.get_object().get(object) != simdjson::SUCCESS)
-    return bad;
-  for (auto item : object) {
-    simdjson::ondemand::field field;
-    std::string_view key;
-    if (std::move(item).get(field) != simdjson::SUCCESS || field.unescaped_key().get(key) != simdjson::SUCCESS)
-      return bad;
-    std::string_view text;
+  const bool whole = read_members(metadata_json, [&](std::string_view key, simdjson::ondemand::value& value) {
     bool flag;
-    std::string* target = key == "status"    ? &reply.status
-                          : key == "started" ? &reply.started
-                          : key == "engine"  ? &reply.engine
-                                             : nullptr;
-    if (target != nullptr) {
-      if (field.value().get_string().get(text) == simdjson::SUCCESS) target->assign(text);
-    } else if (key == "dependencies_met" && field.value().get_bool().get(flag) == simdjson::SUCCESS) {
-      reply.dependencies_met = flag;
+    if (key == "dependencies_met") {
+      if (value.get_bool().get(flag) == simdjson::SUCCESS) reply.dependencies_met = flag;
+      return;
     }
-  }
+    assign(key == "status"    ? &reply.status
+           : key == "started" ? &reply.started
+           : key == "engine"  ? &reply.engine
+                              : nullptr,
+           value);
+  });
+  if (!whole) return Error{Errc::bad_json, "the metadata of a reply is not a JSON object"};
   return reply;
 }
 
