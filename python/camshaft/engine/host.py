@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _signal  # the C part of `signal`, without its enums: an engine starts faster
+import os
 from _thread import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from .options import Options
     from .shell import EngineShell
 
-_NOT_THE_USERS = ("camshaft/engine/", "camshaft/serialize/")
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))
+_NOT_THE_USERS = tuple(os.path.join(_PACKAGE, part, "") for part in ("engine", "serialize"))
 
 _current: Host | None = None
 
@@ -188,7 +190,7 @@ class Host:
 
     @staticmethod
     def _is_ours(frame: Any) -> bool:
-        return any(part in frame.tb_frame.f_code.co_filename.replace("\\", "/") for part in _NOT_THE_USERS)
+        return frame.tb_frame.f_code.co_filename.startswith(_NOT_THE_USERS)
 
     def clear(self) -> None:
         """Empty the user's namespace."""
