@@ -54,6 +54,7 @@ suite pytest '(passed|failed|error)' .venv/bin/python -m pytest -n "$jobs" -q
 echo
 echo "make test:"
 cat $logs/summary
+echo "suites: $(($(wc -l < $logs/summary) - failures)) passed, $failures failed"
 if [ $failures -gt 0 ]; then
   echo "$failures suites failed; their logs are in $logs" >&2
   exit 1
