@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import statistics
 import subprocess
 import sys
@@ -214,6 +215,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--binaries", type=Path, default=Path("build/dev/bin"), help="where ipcontroller is")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     binaries = options.binaries.resolve()
 
     results: dict[str, Any] = {"official": {}, "camshaft": {}, "start": {}, "import": {}}
