@@ -245,7 +245,8 @@ def test_a_client_waits_for_a_file_that_is_being_written(cluster: Start, tmp_pat
     file.write_text(text[:40])
     # the client has begun to wait, or will find the whole file: both are right
     threading.Timer(0.2, lambda: file.write_text(text)).start()
-    camshaft.Client(str(file), timeout=10).close()
+    with camshaft.Client(str(file), timeout=10) as client:
+        assert client.ids == []
 
 
 def test_an_engine_waits_for_its_connection_file(cluster: Start, tmp_path: Path) -> None:
