@@ -11,6 +11,7 @@
 
 #include "core/blob.hpp"
 #include "core/ids.hpp"
+#include "core/time.hpp"
 #include "sched/requirements.hpp"
 
 namespace camshaft::sched {
@@ -30,6 +31,8 @@ struct Submit {
 struct EngineJoined {
   EngineId engine;
   std::optional<EngineNumber> number{};  // only for texts
+  Properties properties{};               // what tasks may ask for
+  bool recalls = false;                  // it can hand back tasks that it has not started
   bool operator==(const EngineJoined&) const = default;
 };
 
@@ -39,11 +42,19 @@ struct EngineLeft {
   bool operator==(const EngineLeft&) const = default;
 };
 
+/// An engine's properties are others from now on. Tasks that it holds stay.
+struct EngineChanged {
+  EngineId engine;
+  Properties properties{};
+  bool operator==(const EngineChanged&) const = default;
+};
+
 enum class Outcome : std::uint8_t {
   ok,
   error,
   aborted,
-  unmet,  // the reply says dependencies_met = false: the task did not run there
+  unmet,     // the reply says dependencies_met = false: the task did not run there
+  recalled,  // handed back as asked by Recall: it has not started there
 };
 
 /// An engine's reply. The first action that answers it is Forward or Hide: what to do with that reply.
@@ -51,6 +62,7 @@ struct Finished {
   MsgId id;
   EngineId engine;
   Outcome outcome = Outcome::ok;
+  std::optional<Duration> took{};  // how long it ran, as the engine says
   bool operator==(const Finished&) const = default;
 };
 
@@ -59,9 +71,18 @@ struct Tick {
   bool operator==(const Tick&) const = default;
 };
 
-/// Queued tasks end as aborted; running ones lose their retries; others are left alone.
+/// How far an abort goes with a task that runs.
+enum class How : std::uint8_t {
+  queued,     // let it run
+  interrupt,  // interrupt it
+  kill,       // kill its engine
+};
+
+/// Tasks that have not started end as aborted; running ones lose their retries, and `how` says what becomes of them;
+/// others are left alone.
 struct Abort {
   std::vector<MsgId> ids;
+  How how = How::queued;
   bool operator==(const Abort&) const = default;
 };
 
@@ -70,7 +91,7 @@ struct Drain {
   bool operator==(const Drain&) const = default;
 };
 
-using Event = std::variant<Submit, EngineJoined, EngineLeft, Finished, Tick, Abort, Drain>;
+using Event = std::variant<Submit, EngineJoined, EngineLeft, Finished, Tick, Abort, Drain, EngineChanged>;
 
 // ---- actions ---------------------------------------------------------------------------------------------------
 
@@ -91,9 +112,11 @@ struct Forward {
 };
 
 enum class HideReason : std::uint8_t {
-  unmet,  // the task goes to another engine, at no cost
-  retry,  // the task goes to another engine and has one retry less
-  late,   // the task has ended or runs elsewhere by now
+  unmet,       // the task goes to another engine, at no cost
+  retry,       // the task goes to another engine and has one retry less
+  late,        // the task has ended or runs elsewhere by now
+  recalled,    // the engine had not started the task, which goes to another engine at no cost or was aborted
+  time_limit,  // the task was stopped at its time limit; a Fail says so
 };
 
 /// Drop this engine's reply: the client must not see it.
@@ -110,8 +133,9 @@ enum class FailureKind : std::uint8_t {
   task_timeout,
   engine_died,
   aborted,
-  duplicate,  // of the second submission only: the task that has the id carries on, so the hub must not hear of it
-  poison,     // it has taken several engines down with it
+  duplicate,   // of the second submission only: the task that has the id carries on, so the hub must not hear of it
+  poison,      // it has taken several engines down with it
+  time_limit,  // it ran longer than it may
 };
 
 /// Terminal: answer the client with an error of the scheduler's own making (and tell the hub).
@@ -125,12 +149,33 @@ struct Fail {
   bool operator==(const Fail&) const = default;
 };
 
+/// Ask the engine for the task back: it answers `recalled` if it has not started it, and nothing at all if it has.
+struct Recall {
+  MsgId id;
+  EngineId engine;
+  bool operator==(const Recall&) const = default;
+};
+
+/// Raise KeyboardInterrupt in the task.
+struct Interrupt {
+  MsgId id;
+  EngineId engine;
+  bool operator==(const Interrupt&) const = default;
+};
+
+/// Kill the engine's process if it runs the task.
+struct Kill {
+  MsgId id;
+  EngineId engine;
+  bool operator==(const Kill&) const = default;
+};
+
 /// Draining is over: no task is left.
 struct Closed {
   bool operator==(const Closed&) const = default;
 };
 
-using Action = std::variant<Dispatch, Forward, Hide, Fail, Closed>;
+using Action = std::variant<Dispatch, Forward, Hide, Fail, Closed, Recall, Interrupt, Kill>;
 
 /// The exception class that clients raise for this kind of failure (`ename` of the reply).
 constexpr std::string_view exception_name(FailureKind kind) {
@@ -149,6 +194,8 @@ constexpr std::string_view exception_name(FailureKind kind) {
       return "TaskRejectError";
     case FailureKind::poison:
       return "EngineError";
+    case FailureKind::time_limit:
+      return "TaskTimeout";
   }
   return "EngineError";
 }

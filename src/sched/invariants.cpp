@@ -51,6 +51,8 @@ std::string Scheduler::story(const MsgId& id) const {
   return {};
 }
 
+std::string Scheduler::why(const MsgId& id) const { return story(id); }
+
 std::optional<std::string> Scheduler::check() const {
   const auto has = [](const auto& values, const auto& value) {
     return std::find(values.begin(), values.end(), value) != values.end();

@@ -7,20 +7,31 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <string>
+
+#include "sched/json_value.hpp"
 
 namespace camshaft::sched {
 namespace {
 
 namespace dom = simdjson::dom;
 
-constexpr std::array<std::string_view, 5> kKeys = {"\"after\"", "\"follow\"", "\"targets\"", "\"timeout\"",
-                                                   "\"retries\""};
+constexpr std::array<std::string_view, 10> kKeys = {"\"after\"",      "\"follow\"",    "\"targets\"",   "\"timeout\"",
+                                                    "\"retries\"",    "\"priority\"",  "\"resources\"", "\"where\"",
+                                                    "\"time_limit\"", "\"kill_after\""};
+constexpr std::string_view kLabel = "\"label\"";
+constexpr double kAnyNumber = std::numeric_limits<std::int32_t>::max();
 constexpr double kLongestTimeout = 1e9;  // seconds; what steady_clock can hold beside any `now`
 
 bool mentions_a_key(std::string_view json) {
   // A backslash could spell a key in escapes: leave that to the real parser.
   if (json.find('\\') != json.npos) return true;
+  // Most messages say "label": null.
+  for (auto at = json.find(kLabel); at != json.npos; at = json.find(kLabel, at + 1)) {
+    const auto value = json.find_first_not_of(": ", at + kLabel.size());
+    if (value != json.npos && json.substr(value, 4) != "null") return true;
+  }
   return std::any_of(kKeys.begin(), kKeys.end(), [&](std::string_view key) { return json.find(key) != json.npos; });
 }
 
@@ -74,19 +85,79 @@ Result<Dependency> read_dependency(std::string_view key, dom::element value) {
   return dependency;
 }
 
-Result<Duration> read_timeout(dom::element value) {
+Result<Duration> read_seconds(std::string_view key, dom::element value, double least, Duration otherwise) {
   double seconds = 0;
-  if (value.is_null()) return Duration{};
-  if (value.get(seconds) != simdjson::SUCCESS || !std::isfinite(seconds)) return bad("timeout", "a number of seconds");
-  seconds = std::clamp(seconds, -kLongestTimeout, kLongestTimeout);
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+  if (value.is_null()) return otherwise;
+  if (value.get(seconds) != simdjson::SUCCESS || !std::isfinite(seconds)) return bad(key, "a number of seconds");
+  if (seconds < least) return bad(key, "a number of seconds that is not negative");
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(std::min(seconds, kLongestTimeout)));
 }
 
-Result<std::int32_t> read_retries(dom::element value) {
+Result<std::int32_t> read_whole(std::string_view key, dom::element value, double least) {
   if (value.is_null()) return 0;
   double number = 0;
-  if (value.get(number) != simdjson::SUCCESS || number != std::floor(number)) return bad("retries", "a whole number");
-  return static_cast<std::int32_t>(std::clamp(number, 0.0, double{std::numeric_limits<std::int32_t>::max()}));
+  if (value.get(number) != simdjson::SUCCESS || number != std::floor(number)) return bad(key, "a whole number");
+  return static_cast<std::int32_t>(std::clamp(number, least, double{std::numeric_limits<std::int32_t>::max()}));
+}
+
+Result<std::vector<Resource>> read_resources(dom::element value) {
+  std::vector<Resource> resources;
+  if (value.is_null()) return resources;
+  constexpr std::string_view kWanted = "an object of names and amounts above 0, for instance {\"gpu\": 1}";
+  dom::object object;
+  if (value.get(object) != simdjson::SUCCESS) return bad("resources", kWanted);
+  for (dom::key_value_pair field : object) {
+    double amount = 0;
+    if (field.value.get(amount) != simdjson::SUCCESS || !std::isfinite(amount) || amount <= 0) {
+      return bad("resources", kWanted);
+    }
+    resources.push_back({std::string(field.key), amount});
+  }
+  return resources;
+}
+
+Result<std::vector<Where>> read_where(dom::element value) {
+  std::vector<Where> conditions;
+  if (value.is_null()) return conditions;
+  constexpr std::string_view kWanted = "a list of [name, operator, value], for instance [[\"cores\", \">=\", 8]]";
+  dom::array list;
+  if (value.get(list) != simdjson::SUCCESS) return bad("where", kWanted);
+  for (dom::element item : list) {
+    dom::array parts;
+    std::string_view name, op;
+    if (item.get(parts) != simdjson::SUCCESS || parts.size() != 3 || parts.at(0).get(name) != simdjson::SUCCESS ||
+        parts.at(1).get(op) != simdjson::SUCCESS) {
+      return bad("where", kWanted);
+    }
+    const auto known = operator_named(op);
+    if (!known) return bad("where", fmt::format("{}; {}", kWanted, known.error().message));
+    conditions.push_back({std::string(name), *known, value_of(parts.at(2).value_unsafe())});
+  }
+  return conditions;
+}
+
+/// Moves a result's value to where it belongs, or gives its error back.
+template <class T>
+std::optional<Error> store(Result<T>&& result, T& target) {
+  if (!result) return result.error();
+  target = std::move(*result);
+  return std::nullopt;
+}
+
+std::optional<Error> read_member(std::string_view key, dom::element value, Requirements& wanted) {
+  if (key == "after") return store(read_dependency(key, value), wanted.after);
+  if (key == "follow") return store(read_dependency(key, value), wanted.follow);
+  if (key == "targets") return store(read_ids<EngineId>(key, value), wanted.targets);
+  if (key == "timeout") return store(read_seconds(key, value, 0, {}), wanted.timeout);
+  if (key == "retries") return store(read_whole(key, value, 0), wanted.retries);
+  if (key == "priority") return store(read_whole(key, value, -kAnyNumber), wanted.priority);
+  if (key == "resources") return store(read_resources(value), wanted.resources);
+  if (key == "where") return store(read_where(value), wanted.where);
+  if (key == "time_limit") return store(read_seconds(key, value, 0, {}), wanted.time_limit);
+  if (key == "kill_after") return store(read_seconds(key, value, 0, wanted.kill_after), wanted.kill_after);
+  std::string_view label;
+  if (key == "label" && value.get(label) == simdjson::SUCCESS) wanted.label = label;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -109,24 +180,7 @@ Result<Requirements> RequirementsParser::parse(std::string_view metadata_json) {
     return Error{Errc::bad_json, "request metadata is not a JSON object"};
   }
   for (dom::key_value_pair field : metadata) {
-    const std::string_view key = field.key;
-    if (key == "after" || key == "follow") {
-      auto dependency = read_dependency(key, field.value);
-      if (!dependency) return dependency.error();
-      (key == "after" ? wanted.after : wanted.follow) = std::move(*dependency);
-    } else if (key == "targets") {
-      auto targets = read_ids<EngineId>(key, field.value);
-      if (!targets) return targets.error();
-      wanted.targets = std::move(*targets);
-    } else if (key == "timeout") {
-      auto timeout = read_timeout(field.value);
-      if (!timeout) return timeout.error();
-      wanted.timeout = *timeout;
-    } else if (key == "retries") {
-      auto retries = read_retries(field.value);
-      if (!retries) return retries.error();
-      wanted.retries = *retries;
-    }
+    if (auto error = read_member(field.key, field.value, wanted)) return std::move(*error);
   }
   return wanted;
 }

@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/ids.hpp"
 #include "core/result.hpp"
 #include "core/time.hpp"
+#include "sched/properties.hpp"
 
 namespace camshaft::sched {
 
@@ -25,11 +27,17 @@ struct Dependency {
 };
 
 struct Requirements {
-  Dependency after;               // when: once these have finished
-  Dependency follow;              // where: on the engine where these ran
-  std::vector<EngineId> targets;  // only these engines; empty: any
-  Duration timeout{};             // longest wait in the queue; zero: for ever
-  std::int32_t retries = 0;       // how often a failure is hidden and the task sent to another engine
+  Dependency after;                               // when: once these have finished
+  Dependency follow;                              // where: on the engine where these ran
+  std::vector<EngineId> targets;                  // only these engines; empty: any
+  Duration timeout{};                             // longest wait in the queue; zero: for ever
+  std::int32_t retries = 0;                       // how often a failure is hidden and the task sent to another engine
+  std::int32_t priority = 0;                      // higher first
+  std::vector<Resource> resources{};              // what the task takes of its engine while it is there
+  std::vector<Where> where{};                     // conditions on the engine's properties; all must hold
+  Duration time_limit{};                          // longest run on an engine; zero: for ever
+  Duration kill_after = std::chrono::seconds(5);  // from the interrupt at the time limit to the kill
+  std::string label{};                            // tasks of one label are expected to take about as long
   bool operator==(const Requirements&) const = default;
 };
 

@@ -16,6 +16,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (line.empty() || line.find('\n') != std::string::npos) std::abort();
     return 0;
   }
-  if (!(*read == *again) || read->retries < 0 || read->timeout < Duration::zero()) std::abort();
+  if (!(*read == *again) || read->retries < 0 || read->timeout < Duration::zero() ||
+      read->time_limit < Duration::zero() || read->kill_after < Duration::zero()) {
+    std::abort();
+  }
+  for (const auto& resource : read->resources) {
+    if (!(resource.amount > 0)) std::abort();
+  }
   return 0;
 }

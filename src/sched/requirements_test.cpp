@@ -22,9 +22,11 @@ Error refused(std::string_view json) {
 
 TEST(Requirements, NothingAskedForIsTheDefault) {
   for (const char* json :
-       {"{}", R"({"label": null, "codec": "p5/3.11"})", R"({"label": "after"})", R"({"label": "a \"quoted\" one"})",
+       {"{}", R"({"label": null, "codec": "p5/3.11"})", R"({"label":null})", R"({"label": 3, "retries": 0})",
         R"({"label": null, "after": [], "follow": [], "timeout": 0.0, "targets": [], "retries": 0})",
-        R"({"after": null, "follow": null, "timeout": null, "targets": null, "retries": null})"}) {
+        R"({"after": null, "follow": null, "timeout": null, "targets": null, "retries": null})",
+        R"({"priority": 0, "resources": {}, "where": [], "time_limit": 0, "kill_after": 5})",
+        R"({"priority": null, "resources": null, "where": null, "time_limit": null, "kill_after": null})"}) {
     EXPECT_EQ(parsed(json), Requirements{}) << json;
   }
 }
@@ -38,6 +40,23 @@ TEST(Requirements, EveryKeyIsRead) {
   EXPECT_EQ(wanted.targets, (std::vector<EngineId>{EngineId("e0"), EngineId("e1")}));
   EXPECT_EQ(wanted.timeout, 2500ms);
   EXPECT_EQ(wanted.retries, 3);
+  EXPECT_EQ(wanted.label, "");  // only texts are labels
+}
+
+TEST(Requirements, EveryKeyOfOurOwnIsRead) {
+  const Requirements wanted =
+      parsed(R"({"label": "a \"quoted\" one", "priority": -3, "resources": {"gpu": 1, "disk": 0.5}, "time_limit": 2.5,)"
+             R"( "kill_after": 0, "where": [["cores", ">=", 8], ["rack", "in", ["a", null]], ["gpu", "has", true]]})");
+  EXPECT_EQ(wanted.label, "a \"quoted\" one");
+  EXPECT_EQ(wanted.priority, -3);
+  EXPECT_EQ(wanted.resources, (std::vector<Resource>{{"gpu", 1}, {"disk", 0.5}}));
+  EXPECT_EQ(wanted.time_limit, 2500ms);
+  EXPECT_EQ(wanted.kill_after, 0s);
+  ASSERT_EQ(wanted.where.size(), 3u);
+  EXPECT_EQ(wanted.where[0], (Where{"cores", Operator::at_least, Value{8.0}}));
+  EXPECT_EQ(wanted.where[1], (Where{"rack", Operator::in, Value{Value::List{Value{std::string("a")}, Value{}}}}));
+  EXPECT_EQ(wanted.where[2], (Where{"gpu", Operator::has, Value{true}}));
+  EXPECT_EQ(parsed(R"({"label": "after"})").label, "after");
 }
 
 TEST(Requirements, DependenciesComeInThreeForms) {
@@ -63,6 +82,18 @@ TEST(Requirements, WhatCannotBeUsedIsNamed) {
        std::vector<std::pair<const char*, const char*>>{{R"({"retries": "2"})", "'retries'"},
                                                         {R"({"retries": 1.5})", "'retries'"},
                                                         {R"({"timeout": "x"})", "'timeout'"},
+                                                        {R"({"timeout": -1})", "'timeout'"},
+                                                        {R"({"priority": "high"})", "'priority'"},
+                                                        {R"({"priority": 0.5})", "'priority'"},
+                                                        {R"({"resources": ["gpu"]})", "'resources'"},
+                                                        {R"({"resources": {"gpu": 0}})", "'resources'"},
+                                                        {R"({"resources": {"gpu": "1"}})", "'resources'"},
+                                                        {R"({"where": {"cores": 8}})", "'where'"},
+                                                        {R"({"where": [["cores", 8]]})", "'where'"},
+                                                        {R"({"where": [["cores", "=>", 8]]})", "use one of =="},
+                                                        {R"({"time_limit": -2})", "'time_limit'"},
+                                                        {R"({"time_limit": "2"})", "'time_limit'"},
+                                                        {R"({"kill_after": -1})", "'kill_after'"},
                                                         {R"({"after": [1]})", "'after'"},
                                                         {R"({"follow": 3})", "'follow'"},
                                                         {R"({"targets": [["e", 0]]})", "'targets'"},

@@ -192,6 +192,14 @@ void Scheduler::on(Finished&& event) {
       fail(slot, FailureKind::aborted,
            fmt::format("Task '{}' found no engine before the controller stopped", task.id.value));
     }
+  } else if (event.outcome == Outcome::recalled) {
+    out_->push_back(Hide{std::move(event.id), std::move(event.engine), HideReason::recalled});
+    if (open) {
+      become_ready(slot);
+    } else {
+      fail(slot, FailureKind::aborted,
+           fmt::format("Task '{}' was not started: the controller is stopping", task.id.value));
+    }
   } else if (event.outcome != Outcome::ok && task.retries_left > 0 && open) {
     --task.retries_left;
     out_->push_back(Hide{std::move(event.id), std::move(event.engine), HideReason::retry});
@@ -249,6 +257,8 @@ void Scheduler::on(Drain&&) {
   }
   settle(std::nullopt);
 }
+
+void Scheduler::on(EngineChanged&&) {}
 
 // ---- dependencies ----------------------------------------------------------------------------------------------
 

@@ -55,6 +55,8 @@ class Scheduler {
   std::optional<std::string> check() const;
   /// One line on where a task is and how it came there; empty for an unknown id.
   std::string story(const MsgId& id) const;
+  /// For users: what the task waits for, or where it runs; empty for an unknown id. O(tasks) at most.
+  std::string why(const MsgId& id) const;
 
  private:
   using Serial = std::uint32_t;  // an engine's life: given when it joins, never used again
@@ -142,6 +144,7 @@ class Scheduler {
   void on(Tick&& event);
   void on(Abort&& event);
   void on(Drain&& event);
+  void on(EngineChanged&& event);
 
   // scheduler.cpp: the life of a task
   bool admit(Slot slot, const Requirements& wanted);

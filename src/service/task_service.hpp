@@ -48,6 +48,9 @@ class TaskService final {
   void perform(const sched::Hide& action);
   void perform(const sched::Fail& action);
   void perform(const sched::Closed&) {}
+  void perform(const sched::Recall&) {}
+  void perform(const sched::Interrupt&) {}
+  void perform(const sched::Kill&) {}
   void drop(std::string_view what, const Error& error);
   void schedule_tick();
 

@@ -168,6 +168,7 @@ class Model {
       if (running_.count(known->second)) tasks_[known->second].retries = 0;
     }
   }
+  void on(const EngineChanged&) {}
   void on(const Drain&) {
     draining_ = true;
     const std::set<int> queue = queue_;
