@@ -44,6 +44,7 @@ _HOME = {
     "EngineError": "error",
     "NoEnginesRegistered": "error",
     "TaskAborted": "error",
+    "AbortedTask": "error",
     "TaskTimeout": "error",
     "TimeoutError": "error",
     "UnmetDependency": "error",
@@ -59,6 +60,7 @@ _MODULES = frozenset({"error", "serialize", "cluster", "engine"})
 
 __all__ = [
     "ALL_COMPLETED",
+    "AbortedTask",
     "AlreadyDisplayedError",
     "AsyncHubResult",
     "AsyncMapResult",
@@ -112,6 +114,7 @@ if TYPE_CHECKING:
     from .dependency import Dependency, depend, dependent, require
     from .direct import DirectView
     from .error import (
+        AbortedTask,
         AlreadyDisplayedError,
         CompositeError,
         DependencyTimeout,

@@ -10,7 +10,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import error
-from .metadata import METADATA_KEYS, Metadata, read_metadata
+from .metadata import METADATA_KEYS, OLD_KEYS, Metadata, read_metadata
+from .oldnames import NotReady, ResultMethod
 
 if TYPE_CHECKING:
     from ._core import Request
@@ -67,7 +68,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         if name in _FUTURE_STATE:
             self._materialise()
             return self.__dict__[name]
-        if name in METADATA_KEYS:
+        if name in METADATA_KEYS or name in OLD_KEYS:
             return self[name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
@@ -116,6 +117,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
             self.abort()
         return False
 
+    @ResultMethod
     def result(self, timeout: float | None = None) -> Any:
         """Same as `get(timeout)`."""
         return self.get(timeout)
@@ -172,6 +174,8 @@ class AsyncResult(Future):  # type: ignore[type-arg]
             pause = min(pause * 2, 0.01)
         return True
 
+    wait_on_send = wait_for_send
+
     # -- results ------------------------------------------------------------------------------------------------------
 
     def get(
@@ -210,7 +214,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
     def successful(self) -> bool:
         """Whether it ended without an error. RuntimeError while it is not done."""
         if not self.done():
-            raise RuntimeError("Cannot check successful() if not done.")
+            raise NotReady("Cannot check successful() if not done.")
         return not self._failed()
 
     def _failed(self) -> bool:
@@ -293,7 +297,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
                     raise picked[0]
             return picked if isinstance(key, slice) else picked[0]
         if isinstance(key, str):
-            if key not in METADATA_KEYS:
+            if key not in METADATA_KEYS and key not in OLD_KEYS:
                 raise KeyError(key)
             values = [metadata[key] for metadata in self._metadata()]
             return values[0] if self._single else values

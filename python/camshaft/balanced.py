@@ -111,8 +111,9 @@ class LoadBalancedView(View):
         ordered: bool = True,
         return_exceptions: bool = False,
         label: str | None = None,
+        bound: bool = False,
     ) -> Any:
-        """list(map(f, *sequences)), as tasks of `chunksize` items each.
+        """list(map(f, *sequences)), as tasks of `chunksize` items each. `bound` as for DirectView.map.
 
         Returns the list if it blocks, else an AsyncMapResult, which with `ordered=False` iterates over results as they
         come. The shortest sequence decides; no items give []. Raises NoEnginesRegistered, SerializationError;
@@ -120,6 +121,7 @@ class LoadBalancedView(View):
         """
         assert len(sequences) > 0, "must have some sequences to map onto!"
         check_callable(f)
+        f = onengine.interactive(f) if bound else f
         if chunksize < 1:
             raise ValueError(f"chunksize must be at least 1, but is {chunksize}")
         with self.temp_flags(label=self.label if label is None else label):

@@ -16,6 +16,7 @@ from .asyncresult import AsyncResult, _limit
 from .connection import read_connection
 from .hubqueries import HubQueries
 from .notifier import Notifier
+from .oldnames import ClientNames
 from .targets import choose_codec, resolve
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _LEAVING = 5.0
 """Seconds that engines get to answer a request to shut down."""
 
 
-class Client(HubQueries):
+class Client(HubQueries, ClientNames):
     """A connection to a controller.
 
     `rc[0]`, `rc[:]`, `rc[[1, 3]]` are DirectViews of engines; `rc.load_balanced_view()` lets the controller choose.

@@ -66,8 +66,11 @@ class DirectView(View):
         track: bool = False,
         return_exceptions: bool = False,
         label: str | None = None,
+        bound: bool = False,
     ) -> Any:
         """list(map(f, *sequences)) with the items divided into contiguous blocks, one for each engine.
+
+        `bound`: `f` sees the engine's namespace as its globals, even if it comes from a module.
 
         Returns the list if it blocks, else an AsyncMapResult. The shortest sequence decides; no items give []. Raises
         NoEnginesRegistered, SerializationError; RemoteError or CompositeError when results are read, unless
@@ -77,7 +80,7 @@ class DirectView(View):
         whole = [sliceable(seq) for seq in sequences]
         with self.temp_flags(label=self.label if label is None else label):
             result = self._map_parts(
-                onengine.mapper(f),
+                onengine.mapper(onengine.interactive(f) if bound else f),
                 whole,
                 min(map(len, whole)),
                 "b",
@@ -228,11 +231,11 @@ class DirectView(View):
         targets: Any = None,
         block: bool | None = None,
         track: bool | None = None,
-    ) -> AsyncResult | None:
+    ) -> Any:
         """Divide `seq` among the engines, each part under the name `key`.
 
         `dist`: 'b' (contiguous blocks) or 'r' (round robin). `flatten` stores the item itself where a part has one.
-        Returns None if it blocks, else an AsyncResult.
+        Returns a None for each engine if it blocks, else an AsyncResult.
         """
         ids, _ = self._ids(targets)
         codec = self.client._codec(ids)
@@ -246,14 +249,7 @@ class DirectView(View):
                 part = part[0]
             requests.append(self._submit(number, pack_call(onengine.PUSH, (), {key: part}, codec), codec, track))
         result = AsyncResult(self.client, requests, fname="scatter", reader=apply_reader(codec), known=self._known())
-        self._track(result)
-        if self.block if block is None else block:
-            try:
-                result.get()
-            except KeyboardInterrupt:
-                return result
-            return None
-        return result
+        return deliver(self._track(result), self.block if block is None else block)
 
     def gather(self, key: str, dist: str = "b", targets: Any = None, block: bool | None = None) -> Any:
         """What `scatter` divided (or any sequences called `key`), as one list or array.

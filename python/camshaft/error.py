@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 __all__ = [
+    "AbortedTask",
     "AlreadyDisplayedError",
     "CompositeError",
     "DependencyTimeout",
@@ -61,6 +62,10 @@ class NoEnginesRegistered(KernelError):
 
 class TaskAborted(KernelError):
     """The task was aborted before it started."""
+
+
+AbortedTask = TaskAborted
+"""The name until 2012."""
 
 
 class TaskTimeout(KernelError):
@@ -134,6 +139,31 @@ class RemoteError(KernelError):
     def print_traceback(self, excid: int | None = None) -> None:
         """Print the remote traceback on standard error."""
         print("\n".join(self.render_traceback()), file=sys.stderr)
+
+
+class RemoteTaskTimeout(RemoteError, TaskTimeout, DependencyTimeout):
+    """A task waited too long: TaskTimeout today, DependencyTimeout in the manual and until 2012."""
+
+
+class RemoteImpossibleDependency(RemoteError, ImpossibleDependency):
+    """The scheduler found that no engine can ever run a task."""
+
+
+class RemoteInvalidDependency(RemoteError, InvalidDependency):
+    """The scheduler found that a task depends on what it cannot know."""
+
+
+class RemoteEngineError(RemoteError, EngineError):
+    """The scheduler or the relay says that an engine died with a request, or was not there."""
+
+
+_TYPED: dict[str, type[RemoteError]] = {
+    "TaskTimeout": RemoteTaskTimeout,
+    "DependencyTimeout": RemoteTaskTimeout,
+    "ImpossibleDependency": RemoteImpossibleDependency,
+    "InvalidDependency": RemoteInvalidDependency,
+    "EngineError": RemoteEngineError,
+}
 
 
 class CompositeError(RemoteError):
@@ -238,12 +268,15 @@ class AlreadyDisplayedError(RemoteError):
 
 
 def unwrap_exception(content: Mapping[str, Any]) -> RemoteError:
-    """The RemoteError for the `content` of an error reply."""
+    """The RemoteError for the `content` of an error reply.
+
+    What the scheduler reports is an instance of its own class too: `except TaskTimeout` works.
+    """
     traceback = content.get("traceback") or []
     text = traceback if isinstance(traceback, str) else "\n".join(map(str, traceback))
-    return RemoteError(
-        str(content.get("ename", "Error")), str(content.get("evalue", "")), text, content.get("engine_info") or {}
-    )
+    ename = str(content.get("ename", "Error"))
+    kind = _TYPED.get(ename, RemoteError)
+    return kind(ename, str(content.get("evalue", "")), text, content.get("engine_info") or {})
 
 
 def wrap_exception(engine_info: Mapping[str, Any] | None = None) -> dict[str, Any]:

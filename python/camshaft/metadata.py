@@ -46,6 +46,9 @@ class Metadata(dict[str, Any]):
         for key, value in (values or {}).items():
             self[key] = value
 
+    def __missing__(self, key: str) -> Any:
+        return self[OLD_KEYS[key]]
+
     def __getattr__(self, name: str) -> Any:
         try:
             return dict.__getitem__(self, name)
@@ -67,6 +70,8 @@ class Metadata(dict[str, Any]):
 
 
 METADATA_KEYS = frozenset(Metadata())
+OLD_KEYS = {"pyin": "execute_input", "pyout": "execute_result", "pyerr": "error"}
+"""Names that some keys had before 2013; reading them works."""
 
 
 class ExecuteReply:

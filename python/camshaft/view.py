@@ -150,6 +150,9 @@ class View:
         """As Client.wait; None means all messages of this view."""
         return self.client.wait(self._own(jobs), timeout)
 
+    def spin(self) -> None:
+        """As Client.spin."""
+
     def _own(self, jobs: Any) -> Any:
         if jobs is None:
             return list(self.history)

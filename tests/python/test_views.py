@@ -113,7 +113,7 @@ def test_push_pull_and_dictionary_access(rc, core):
 @pytest.mark.parametrize("seq", [list(range(7)), range(7), np.arange(7), np.arange(14.0).reshape(7, 2)])
 def test_scatter_and_gather(rc, core, dist, seq):
     view = rc[:]
-    assert view.scatter("part", seq, dist=dist, block=True) is None
+    assert view.scatter("part", seq, dist=dist, block=True) == [None] * len(view)
     sizes = [len(part) for part in view["part"]]
     assert sizes == [4, 3]
     whole = view.gather("part", dist=dist).get()

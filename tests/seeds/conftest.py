@@ -1,0 +1,56 @@
+"""One cluster of four engines for all tests of the seed features; each test finds the engines' namespaces empty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from processes import ClusterUnderTest, Processes, start_cluster
+
+import camshaft as ipp
+
+
+@pytest.fixture(scope="session")
+def seed_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterUnderTest]:
+    """A controller and four engines of ours."""
+    group = Processes(tmp_path_factory.mktemp("seeds"))
+    cluster = start_cluster(group, 4)
+    yield cluster
+    cluster.close()
+    survivors = group.end()
+    assert not survivors, "still running after the tests: " + "; ".join(survivors)
+
+
+@pytest.fixture
+def rc(seed_cluster: ClusterUnderTest) -> Iterator[ipp.Client]:
+    """A client that sees engines 0 to 3; what a test leaves on them is removed."""
+    client = seed_cluster.client()
+    yield client
+    client.wait(timeout=30)
+    client.clear(block=True)
+    client.close()
+
+
+@pytest.fixture
+def dv(rc: ipp.Client) -> ipp.DirectView:
+    """All engines."""
+    return rc[:]
+
+
+@pytest.fixture
+def lv(rc: ipp.Client) -> ipp.LoadBalancedView:
+    """Whichever engine is free."""
+    return rc.load_balanced_view()
+
+
+@pytest.fixture
+def typed() -> Callable[..., dict[str, Any]]:
+    """`typed(code, **names)`: run code as if it were typed at a prompt that knows `names`; return all names."""
+
+    def run(code: str, **names: Any) -> dict[str, Any]:
+        space: dict[str, Any] = {"__name__": "__main__", **names}
+        exec(compile(code, "<typed>", "exec"), space)
+        return space
+
+    return run
