@@ -19,7 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     **{layer: {"core"} for layer in PURE},
     "service": {"core", "wire", "net"} | PURE,
     "apps": {"core", "wire", "net", "service"} | PURE,
-    "bindings": {"core", "wire", "net", "service"} | PURE,
+    "bindings": {"core", "wire", "net", "service", "apps"} | PURE,  # apps: a controller can be run from Python
 }
 # system header (a regular expression) -> the folders under src/ that may include it
 RESERVED: dict[str, set[str]] = {

@@ -3,7 +3,7 @@
 This stub is the contract between Python and C++; src/bindings/ implements it.
 """
 
-from collections.abc import Buffer, Sequence
+from collections.abc import Buffer, Callable, Sequence
 from typing import Any
 
 class Request:
@@ -230,3 +230,8 @@ class EngineCore:
         """-1 before the registration."""
     @property
     def engine_uuid(self) -> str: ...
+
+def run_controller(arguments: Sequence[str], scheme: Callable[..., int] | None = None, name: str = "") -> int:
+    """Run ipcontroller with these arguments until it is told to stop; the exit status. Call it on the main thread of a
+    process that does nothing else: it takes over SIGINT, SIGTERM and SIGHUP. `scheme(loads, counts, engines)` returns
+    the index of the engine that gets a task, and is called on the task thread; `name` is what the log calls it."""

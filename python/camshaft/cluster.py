@@ -52,6 +52,8 @@ class Cluster:
     engine_timeout: seconds in which all engines must be ready.
     controller_ip, controller_location: address to listen on, and the one to publish.
     controller_args, engine_args: further command-line arguments.
+    scheme: how tasks are placed: a name, 'LIBRARY:FUNCTION', 'module:function', or a function of yours
+        (see `camshaft.controller`); default: leastload.
     controller_cmd, engine_cmd: other programs; default: our ipcontroller, and `python` -m camshaft.engine.
     python: the interpreter of the engines; default: this one.
     environment: variables for controller and engines, in addition to this process's.
@@ -80,6 +82,7 @@ class Cluster:
         controller_location: str = "",
         controller_args: Sequence[str] = (),
         engine_args: Sequence[str] = (),
+        scheme: str | Callable[..., int] | None = None,
         controller_cmd: Sequence[str] | None = None,
         engine_cmd: Sequence[str] | None = None,
         python: str | None = None,
@@ -119,6 +122,14 @@ class Cluster:
             "send_connection": send_engines_connection_env,
         }
         self._controller_cmd = None if controller_cmd is None else list(controller_cmd)
+        if scheme is not None:
+            from .controller import command
+
+            program, arguments = command(scheme)
+            if program and controller_cmd is not None:
+                raise TypeError("give either controller_cmd= or a scheme in Python, which is its own program")
+            self._controller_cmd = program or self._controller_cmd
+            self.controller_args += arguments
         self._engine_cmd = None if engine_cmd is None else list(engine_cmd)
         self._python = python
         self._progress = progress

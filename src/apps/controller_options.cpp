@@ -9,6 +9,9 @@
 #include <iterator>
 #include <limits>
 
+#include "sched/schemes.hpp"
+#include "service/foreign_scheme.hpp"
+
 namespace camshaft::apps {
 namespace {
 
@@ -72,8 +75,15 @@ void add_behaviour(OptionTable& table, ControllerOptions& o, Raw& raw) {
   table.boolean({"HeartMonitor.debug"}, raw.ignored_bool, "has no effect: see --log-level=DEBUG");
   table.integer(controller({}, "registration_timeout"), o.registration_timeout_s, 0, kAny,
                 "seconds in which an engine must complete its registration; 0 = 30 or ten heartbeats");
-  table.choice({"scheme", "TaskScheduler.scheme_name"}, o.scheme,
-               {"leastload", "pure", "lru", "plainrandom", "weighted", "twobin"}, "how tasks are placed on engines");
+  table.add({{"scheme", "TaskScheduler.scheme_name"},
+             "how tasks are placed on engines, or a function of yours in a shared library",
+             "one of leastload, pure, lru, plainrandom, weighted, twobin, or LIBRARY:FUNCTION",
+             [&o](std::string_view value) {
+               o.scheme = value;
+               return sched::scheme_named(value).has_value() || service::names_function(value);
+             },
+             false,
+             o.scheme});
   table.integer({"hwm", "TaskScheduler.hwm"}, o.hwm, 0, kAny, "tasks an engine may hold at once; 0 = no limit");
   table.boolean(controller({"usethreads"}, "use_threads"), raw.use_threads, "has no effect: always on");
   table.integer(controller({}, "broadcast_scheduler_depth"), o.broadcast_depth, 0, 10, "levels of the broadcast tree");

@@ -39,7 +39,7 @@ struct ControllerOptions : CommonOptions {
   int ping_ms = 3000;
   int max_misses = 10;
   int registration_timeout_s = 0;  // 0 = max(30 s, 10 periods)
-  std::string scheme = "leastload";
+  std::string scheme = "leastload";  // a name, or LIBRARY:FUNCTION
   int hwm = 1;  // 0 = unlimited
   int broadcast_depth = 1;
 

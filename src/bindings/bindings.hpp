@@ -8,5 +8,6 @@ namespace camshaft::bindings {
 void bind_client(nanobind::module_& module);
 void bind_engine(nanobind::module_& module);
 void bind_cluster(nanobind::module_& module);
+void bind_controller(nanobind::module_& module);
 
 }  // namespace camshaft::bindings

@@ -7,6 +7,7 @@ NB_MODULE(_core, module) {
   module.def(
       "version", [] { return CAMSHAFT_VERSION; }, "The version of camshaft, for instance '0.1.0'.");
   camshaft::bindings::bind_client(module);
+  camshaft::bindings::bind_controller(module);
 #ifdef CAMSHAFT_HAS_ENGINE
   camshaft::bindings::bind_engine(module);
 #endif

@@ -5,8 +5,8 @@
 
 namespace camshaft::sched {
 
-EngineIndex::EngineIndex(Scheme scheme, std::uint32_t hwm)
-    : scheme_(scheme), bound_(hwm == 0 ? std::numeric_limits<Load>::max() : hwm) {}
+EngineIndex::EngineIndex(Scheme scheme, std::uint32_t hwm, Chooser chooser)
+    : scheme_(scheme), chooser_(std::move(chooser)), bound_(hwm == 0 ? std::numeric_limits<Load>::max() : hwm) {}
 
 void EngineIndex::add(Slot engine, Load load) {
   if (engine >= seats_.size()) seats_.resize(engine + 1);
@@ -32,6 +32,7 @@ void EngineIndex::assign(Slot engine) {
   Seat& seat = seats_[engine];
   unlist(engine);
   seat.stamp = ++newest_;
+  ++seat.count;
   if (++seat.load < bound_) list(engine);
 }
 
@@ -101,6 +102,7 @@ std::optional<Slot> EngineIndex::pick(Rng& rng) const {
   switch (scheme_) {
     case Scheme::leastload:
     case Scheme::lru:
+    case Scheme::pure:
       return tree_[1];
     case Scheme::plainrandom:
       return open_[uniform_below(open_.size(), rng)];
@@ -114,18 +116,28 @@ std::optional<Slot> EngineIndex::pick(Rng& rng) const {
       const Slot y = draw_by_weight(rng);
       return seats_[y].load < seats_[x].load ? y : x;
     }
+    case Scheme::custom:
+      return choose_among(open_, rng);
   }
   return std::nullopt;
+}
+
+Slot EngineIndex::choose_among(std::vector<Slot> candidates, Rng& rng) const {
+  std::sort(candidates.begin(), candidates.end(), [&](Slot a, Slot b) { return seats_[a].stamp < seats_[b].stamp; });
+  std::vector<Load> loads;
+  for (Slot slot : candidates) loads.push_back(seats_[slot].load);
+  if (scheme_ != Scheme::custom) return candidates[pick_of(scheme_)(loads, rng)];
+  std::vector<std::uint64_t> counts;
+  for (Slot slot : candidates) counts.push_back(seats_[slot].count);
+  const std::size_t chosen = chooser_(Candidates{loads, counts, candidates}, rng);
+  return candidates[chosen < candidates.size() ? chosen : 0];
 }
 
 std::optional<Slot> EngineIndex::pick_only(std::span<const Slot> only, Rng& rng) const {
   std::vector<Slot> candidates;
   std::copy_if(only.begin(), only.end(), std::back_inserter(candidates), [&](Slot slot) { return open(slot); });
   if (candidates.empty()) return std::nullopt;
-  std::sort(candidates.begin(), candidates.end(), [&](Slot a, Slot b) { return seats_[a].stamp < seats_[b].stamp; });
-  std::vector<Load> loads;
-  for (Slot slot : candidates) loads.push_back(seats_[slot].load);
-  return candidates[pick_of(scheme_)(loads, rng)];
+  return choose_among(std::move(candidates), rng);
 }
 
 std::optional<Slot> EngineIndex::pick_except(std::span<const Slot> except, Rng& rng) {

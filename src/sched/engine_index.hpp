@@ -19,7 +19,8 @@ using Slot = std::uint32_t;
 class EngineIndex {
  public:
   /// `hwm`: an engine with so many tasks gets no more; 0: there is no such bound.
-  EngineIndex(Scheme scheme, std::uint32_t hwm);
+  /// `chooser`: scheme custom, which is O(engines) for each choice.
+  EngineIndex(Scheme scheme, std::uint32_t hwm, Chooser chooser = {});
 
   void add(Slot engine, Load load);
   void remove(Slot engine);
@@ -39,7 +40,8 @@ class EngineIndex {
 
  private:
   struct Seat {
-    std::int64_t stamp = 0;  // order of last use; unique among present engines
+    std::int64_t stamp = 0;   // order of last use; unique among present engines
+    std::uint64_t count = 0;  // tasks that it was ever given
     Load load = 0;
     std::uint32_t open_at = 0;    // position in open_, when listed
     std::uint32_t bucket_at = 0;  // position in buckets_[load], when listed
@@ -51,9 +53,11 @@ class EngineIndex {
   void replay(Slot engine);  // puts the tree right after a change of this engine
   bool before(Slot a, Slot b) const;
   Slot draw_by_weight(Rng& rng) const;
-  bool has_tree() const { return scheme_ == Scheme::leastload || scheme_ == Scheme::lru; }
+  Slot choose_among(std::vector<Slot> candidates, Rng& rng) const;  // not empty, in any order
+  bool has_tree() const { return scheme_ == Scheme::leastload || scheme_ == Scheme::lru || scheme_ == Scheme::pure; }
 
   Scheme scheme_;
+  Chooser chooser_;
   Load bound_;
   std::int64_t newest_ = 0, oldest_ = 0;  // stamps handed out at either end
   std::vector<Seat> seats_;               // by slot

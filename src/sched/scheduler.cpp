@@ -34,7 +34,7 @@ bool trivial(const Requirements& wanted) {
 Scheduler::Scheduler(Options options, std::uint64_t seed)
     : options_(options),
       rng_(seed),
-      index_(options.scheme, options.hwm),
+      index_(options.scheme, options.hwm, options.chooser),
       table_(options.remembered, seed),
       slot_of_serial_{kNoSlot} {}  // serial 0 is nobody
 

@@ -27,9 +27,10 @@ namespace camshaft::sched {
 struct Options {
   std::uint32_t hwm = 1;  // tasks an engine may hold at a time; 0: no bound
   Scheme scheme = Scheme::leastload;
+  Chooser chooser = {};                             // scheme custom
   Duration engine_grace = std::chrono::seconds(5);  // how long replies of a lost engine are waited for; 0: not at all
   std::uint32_t poison_deaths = 3;                  // a task that ran while so many engines died is not run again
-  std::size_t remembered = 500'000;  // finished tasks that later ones may depend on; older ids count as unknown
+  std::size_t remembered = 100'000;  // finished tasks that later ones may at least depend on; twice as many at most
 };
 
 class Scheduler {

@@ -1,6 +1,7 @@
 // One scheduling cycle: a task is submitted, one is dispatched, one is finished.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "sched/scheduler.hpp"
 
@@ -67,32 +68,105 @@ BENCHMARK_CAPTURE(cycle, lru, Scheme::lru, 1)->Args({1024, 0});
 BENCHMARK_CAPTURE(cycle, plainrandom, Scheme::plainrandom, 1)->Args({1024, 0});
 BENCHMARK_CAPTURE(cycle, twobin, Scheme::twobin, 1)->Args({1024, 0});
 BENCHMARK_CAPTURE(cycle, weighted, Scheme::weighted, 1)->Args({1024, 0});
+BENCHMARK_CAPTURE(cycle, pure, Scheme::pure, 0)->Args({16, 0});
 
-/// A layered graph: each task is `after` three of the layer before.
+/// Bytes that are allocated now.
+double allocated() {
+  const struct mallinfo2 now = mallinfo2();
+  return static_cast<double>(now.uordblks + now.hblkhd);
+}
+
+/// A layered graph, all of it submitted before the first task ends: each task is `after` three of the layer before.
+/// Counts the bytes for each waiting task beyond its payload, and what is left for each once all have ended.
 void graph(benchmark::State& state) {
+  constexpr std::int64_t kEngines = 16, kLayer = 1000, kChunk = 1024;
   const std::int64_t tasks = state.range(0);
+  const Payload payload = std::make_shared<const Frames>();
+  double waiting_bytes = 0, left_bytes = 0;
   for (auto _ : state) {
+    state.PauseTiming();
+    const double before = allocated();
+    Scheduler scheduler(Options{.hwm = 1}, 1);
+    std::vector<Action> actions, next;
+    for (std::int64_t n = 0; n < kEngines; ++n) scheduler.handle(EngineJoined{engine(n)}, TimePoint{}, actions);
+    std::vector<Submit> chunk;
+    for (std::int64_t n = 0; n < tasks; n += kChunk) {
+      chunk.clear();
+      for (std::int64_t i = n; i < std::min(tasks, n + kChunk); ++i) {
+        Requirements wanted;
+        for (std::int64_t d = 0; i >= kLayer && d < 3; ++d) {
+          wanted.after.ids.push_back(msg(i / kLayer * kLayer - kLayer + (i + d * 7) % kLayer));
+        }
+        chunk.push_back(Submit{msg(i), ClientId("5f1e0c2b-9d7c4f8a1b2c3d4e5f60"), std::move(wanted), payload});
+      }
+      state.ResumeTiming();
+      for (Submit& submit : chunk) scheduler.handle(std::move(submit), TimePoint{}, actions);
+      state.PauseTiming();
+    }
+    std::vector<Submit>().swap(chunk);
+    waiting_bytes = allocated() - before;
+    state.ResumeTiming();
+    std::int64_t done = 0;
+    while (!actions.empty()) {
+      for (Action& action : actions) {
+        auto* dispatch = std::get_if<Dispatch>(&action);
+        if (dispatch == nullptr) continue;
+        ++done;
+        scheduler.handle(Finished{std::move(dispatch->id), std::move(dispatch->engine), Outcome::ok}, TimePoint{},
+                         next);
+      }
+      actions.clear();
+      actions.swap(next);
+    }
+    state.PauseTiming();
+    std::vector<Action>().swap(actions);
+    std::vector<Action>().swap(next);
+    left_bytes = allocated() - before;
+    if (done != tasks) state.SkipWithError("not every task ran");
+    state.ResumeTiming();
+  }
+  const auto each = static_cast<double>(tasks);
+  state.SetItemsProcessed(state.iterations() * tasks);
+  state.counters["bytes_per_waiting_task"] = waiting_bytes / each;
+  state.counters["bytes_left_per_task"] = left_bytes / each;
+}
+BENCHMARK(graph)->Arg(10'000)->Arg(100'000)->Arg(1'000'000)->Unit(benchmark::kMillisecond);
+
+/// So many tasks without requirements wait and then run; counts bytes as above.
+void burst(benchmark::State& state) {
+  const std::int64_t tasks = state.range(0);
+  const Payload payload = std::make_shared<const Frames>();
+  double waiting_bytes = 0, left_bytes = 0;
+  for (auto _ : state) {
+    const double before = allocated();
     Scheduler scheduler(Options{.hwm = 1}, 1);
     std::vector<Action> actions;
-    for (int n = 0; n < 16; ++n) scheduler.handle(EngineJoined{engine(n)}, TimePoint{}, actions);
     for (std::int64_t n = 0; n < tasks; ++n) {
-      Requirements wanted;
-      for (std::int64_t d = 1; n >= 1000 && d <= 3; ++d) wanted.after.ids.push_back(msg(n - 1000 + d * 7 % 1000));
-      scheduler.handle(Submit{msg(n), ClientId("c"), std::move(wanted), nullptr}, TimePoint{}, actions);
+      scheduler.handle(Submit{msg(n), ClientId("5f1e0c2b-9d7c4f8a1b2c3d4e5f60"), {}, payload}, TimePoint{}, actions);
     }
-    std::size_t dispatched = 0;
-    for (std::size_t at = 0; at < actions.size(); ++at) {
-      if (const auto* dispatch = std::get_if<Dispatch>(&actions[at])) {
-        ++dispatched;
-        Finished finished{dispatch->id, dispatch->engine, Outcome::ok};
-        scheduler.handle(std::move(finished), TimePoint{}, actions);
+    waiting_bytes = allocated() - before;
+    scheduler.handle(EngineJoined{engine(0)}, TimePoint{}, actions);
+    std::int64_t done = 0;
+    while (!actions.empty()) {
+      auto* dispatch = std::get_if<Dispatch>(&actions.back());
+      if (dispatch == nullptr) {
+        actions.pop_back();
+        continue;
       }
+      ++done;
+      Finished finished{std::move(dispatch->id), std::move(dispatch->engine), Outcome::ok};
+      actions.clear();
+      scheduler.handle(std::move(finished), TimePoint{}, actions);
     }
-    if (dispatched != static_cast<std::size_t>(tasks)) state.SkipWithError("not every task ran");
+    left_bytes = allocated() - before;
+    if (done != tasks) state.SkipWithError("not every task ran");
   }
+  const auto each = static_cast<double>(tasks);
   state.SetItemsProcessed(state.iterations() * tasks);
+  state.counters["bytes_per_waiting_task"] = waiting_bytes / each;
+  state.counters["bytes_left_per_task"] = left_bytes / each;
 }
-BENCHMARK(graph)->Arg(10'000)->Arg(100'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(burst)->Arg(1'000'000)->Unit(benchmark::kMillisecond);
 
 void parse(benchmark::State& state, std::string_view json) {
   RequirementsParser parser;

@@ -237,7 +237,7 @@ TEST(Scheduler, FollowOnADeadEngineIsImpossible) {
 
 TEST(Scheduler, ForgottenTasksAreUnknown) {
   Script s({.remembered = 2}, 1);
-  for (const MsgId& id : {a, b, c}) {
+  for (const MsgId& id : {a, b, MsgId("z1"), MsgId("z2"), c}) {
     s.feed(submit(id));
     s.ok(id, e0);
   }

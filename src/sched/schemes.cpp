@@ -1,6 +1,10 @@
 #include "sched/schemes.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "sched/requirements.hpp"
 
 namespace camshaft::sched {
 namespace {
@@ -44,6 +48,24 @@ std::size_t pick_weighted(std::span<const Load> candidates, Rng& rng) {
   const std::size_t x = draw_by_weight(candidates, rng);
   const std::size_t y = draw_by_weight(candidates, rng);
   return candidates[y] < candidates[x] ? y : x;
+}
+
+std::size_t pick_pure(std::span<const Load> candidates, Rng&) {
+  const auto idle = std::find(candidates.begin(), candidates.end(), Load{0});
+  return idle == candidates.end() ? 0 : static_cast<std::size_t>(idle - candidates.begin());
+}
+
+std::optional<std::string> refused_by_pure(const Requirements& wanted) {
+  const char* key = !wanted.after.ids.empty()      ? "after"
+                    : !wanted.follow.ids.empty()   ? "follow"
+                    : !wanted.targets.empty()      ? "targets"
+                    : wanted.timeout != Duration{} ? "timeout"
+                    : wanted.retries > 0           ? "retries"
+                                                   : nullptr;
+  if (key == nullptr) return std::nullopt;
+  return fmt::format(
+      "the controller's task scheme 'pure' knows no '{}': start the controller with another --scheme, or leave it out",
+      key);
 }
 
 std::optional<Scheme> scheme_named(std::string_view name) {

@@ -70,6 +70,7 @@ std::runtime_error explain(const net::NetError& error, bool reused) {
 }
 
 sched::Scheme scheme_of(const std::string& name) {
+  if (name == "custom") return sched::Scheme::custom;
   if (const auto scheme = sched::scheme_named(name)) return *scheme;
   throw std::runtime_error(fmt::format("unknown task scheme '{}'", name));
 }
@@ -165,12 +166,7 @@ Controller::Parts::Parts(ControllerConfig given, const Clock& clock_, Log& log_)
   signer = value_or_throw(wire::Signer::make(config.signature_scheme, config.key));
   store = make_store(config);
 
-  // The original's `pure` is a scheduler without decisions; ours makes them at no noticeable cost.
-  if (config.task_scheme == "pure") {
-    log.info("scheme 'pure' is served by 'leastload' without a limit per engine");
-    config.task_scheme = "leastload";
-    config.hwm = 0;
-  }
+  if (config.task_scheme == "pure") config.hwm = 0;  // as in the original, where engines take whatever comes
   client.task_scheme = config.task_scheme;
   try {
     plan_addresses();
@@ -218,6 +214,7 @@ void Controller::Parts::plan_addresses() {
   // The hub has made sure of a death for half a second before it tells; replies cannot be far behind.
   task_options.engine_grace = std::chrono::milliseconds(400);
   task_options.scheme = scheme_of(config.task_scheme);
+  task_options.chooser = config.chooser;
   tasks = std::make_unique<TaskService>(context, task_loop, task_clients, task_engines, task_options, config.seed,
                                         origin(3), task_tap(), log);
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/time.hpp"
+#include "sched/schemes.hpp"
 
 namespace camshaft::service {
 
@@ -34,7 +35,8 @@ struct ControllerConfig {
   std::string username;
 
   // How it decides.
-  std::string task_scheme = "leastload";
+  std::string task_scheme = "leastload";  // or "pure", or "custom":
+  sched::Chooser chooser{};               // the user's own scheme
   int hwm = 1;
   std::uint64_t seed = 0;
   Duration heart_period = std::chrono::milliseconds(3000);

@@ -34,6 +34,7 @@ TaskService::TaskService(net::Context& context, net::Loop& loop, const std::stri
       origin_(std::move(origin)),
       tap_(std::move(tap)),
       log_(log),
+      pure_(options.scheme == sched::Scheme::pure),
       scheduler_(options, seed),
       clients_(context, router(clients, "task_in", false)),
       engines_(context, router(engines, "task_out", true)),
@@ -64,6 +65,9 @@ void TaskService::handle_request(Frames frames) {
   if (request->parts.identities.empty()) return drop("a client's task", {Errc::truncated, "no routing id"});
   auto requirements = requirements_.parse(request->parts.metadata.view());
   ClientId client(request->parts.identities[0].str());
+  if (requirements && pure_) {
+    if (auto why = sched::refused_by_pure(*requirements)) requirements = Error{Errc::bad_value, std::move(*why)};
+  }
   if (!requirements) {
     // The sender has the key, so it is told what is wrong instead of waiting for ever.
     tap_.submitted(*request);

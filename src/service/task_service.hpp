@@ -58,6 +58,7 @@ class TaskService final {
   Origin origin_;
   TaskTap tap_;
   Log& log_;
+  bool pure_;  // the scheme that refuses requirements
   sched::Scheduler scheduler_;
   sched::RequirementsParser requirements_;
   net::Socket clients_;

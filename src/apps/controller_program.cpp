@@ -1,0 +1,149 @@
+#include "apps/controller_program.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <random>
+#include <span>
+#include <utility>
+
+#include "apps/console_log.hpp"
+#include "apps/controller_options.hpp"
+#include "apps/signals.hpp"
+#include "cluster/process/files.hpp"
+#include "cluster/process/profile_dirs.hpp"
+#include "service/controller.hpp"
+#include "service/foreign_scheme.hpp"
+#include "wire/connection_file.hpp"
+#include "wire/message.hpp"
+
+namespace camshaft::apps {
+namespace {
+
+int fail(const Error& error) {
+  fmt::print(stderr, "ipcontroller: {}\n", error.message);
+  return 2;
+}
+
+std::array<std::uint8_t, 16> random_bytes(std::random_device& device) {
+  std::array<std::uint8_t, 16> bytes{};
+  for (auto& byte : bytes) byte = static_cast<std::uint8_t>(device());
+  return bytes;
+}
+
+std::string host_name() {
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+service::ControllerConfig config_of(const ControllerOptions& options, const std::optional<std::string>& key) {
+  std::random_device device;
+  const auto file = [&](const std::string& chosen, const std::filesystem::path& usual) {
+    return chosen.empty() ? usual : options.profile.security_dir() / chosen;
+  };
+  service::ControllerConfig c;
+  c.engine_ip = options.engine_ip;
+  c.client_ip = options.client_ip;
+  c.registration_port = options.registration_port;
+  c.engine_ports = options.engine_ports;
+  c.client_ports = options.client_ports;
+  c.common_ports = options.ports;
+  c.broadcast_depth = options.broadcast_depth;
+  c.client_file = file(options.client_json_file, wire::client_file(options.profile.security_dir(), options.cluster_id));
+  c.engine_file = file(options.engine_json_file, wire::engine_file(options.profile.security_dir(), options.cluster_id));
+  c.engine_state_file = options.profile.log_dir() / ("engines" + options.cluster_id + ".json");
+  c.location = options.location.empty() ? host_name() : options.location;
+  c.client_ssh = options.client_ssh;
+  c.engine_ssh = options.engine_ssh;
+  c.reuse = options.reuse || options.restore;
+  c.restore = options.restore;
+  c.signature_scheme = options.signature_scheme;
+  c.key = key ? *key : wire::hex_id(random_bytes(device));
+  c.session = options.session.empty() ? wire::hex_id(random_bytes(device)) : options.session;
+  c.username = options.username.empty() ? "username" : options.username;
+  c.task_scheme = options.scheme;
+  c.hwm = options.hwm;
+  c.seed = (std::uint64_t{device()} << 32) | device();
+  c.heart_period = std::chrono::milliseconds(options.ping_ms);
+  c.max_misses = options.max_misses;
+  c.registration_timeout = std::chrono::seconds(options.registration_timeout());
+  c.keep_records = options.keep_results;
+  c.record_limit = static_cast<std::size_t>(options.db_record_limit);
+  c.size_limit = static_cast<std::uint64_t>(options.db_size_limit);
+  c.cull_fraction = options.db_cull_fraction;
+  return c;
+}
+
+// One controller for each pair of connection files: a second one would leave the first without a way to reach it.
+Result<std::optional<cluster::ClusterLock>> lock_files(const ControllerOptions& options,
+                                                       const service::ControllerConfig& config) {
+  const auto path = options.profile.pid_dir() / (config.client_file.stem().string() + ".lock");
+  auto lock = cluster::ClusterLock::take(path);
+  if (lock) return std::optional(std::move(*lock));
+  if (lock.error().code != Errc::unavailable) return std::optional<cluster::ClusterLock>();  // as on some network disks
+  const std::string pid = cluster::ClusterLock::holder(path);
+  return Error{Errc::unavailable,
+               fmt::format("a controller{} runs already with the connection file {}: stop it, or choose another "
+                           "--cluster-id or --profile",
+                           pid.empty() ? "" : fmt::format(" (pid {})", pid), config.client_file.string())};
+}
+
+// A function of the user's takes the place of the name.
+Result<Done> set_scheme(service::ControllerConfig& config, const OwnScheme& own, Log& log) {
+  if (own.chooser) {
+    config.chooser = service::guarded(own.chooser, own.name, log);
+  } else if (service::names_function(config.task_scheme)) {
+    auto loaded = service::load_scheme(config.task_scheme);
+    if (!loaded) return loaded.error();
+    config.chooser = service::guarded(std::move(*loaded), config.task_scheme, log);
+  }
+  if (config.chooser) config.task_scheme = "custom";
+  return Done{};
+}
+
+}  // namespace
+
+int run_controller(std::span<const char* const> arguments, const OwnScheme& scheme) try {
+  const auto parsed = parse_controller_options(arguments, process_environment());
+  if (!parsed) return fail(parsed.error());
+  const ControllerOptions& options = *parsed;
+  if (!options.text.empty()) {
+    fmt::print("{}\n", options.text);
+    return 0;
+  }
+  if (const auto made = cluster::create_profile(options.profile); !made) return fail(made.error());
+  const auto key = read_session_key(options);
+  if (!key) return fail(key.error());
+  if (const auto entered = enter_work_dir(options); !entered) return fail(entered.error());
+
+  std::string log_file;
+  if (options.log_to_file) {
+    const std::string id = options.cluster_id.empty() ? "" : options.cluster_id + "-";
+    log_file = (options.profile.log_dir() / fmt::format("ipcontroller-{}{}.log", id, getpid())).string();
+  }
+  ConsoleLog log("ipcontroller", options.log_level, log_file);
+  for (const std::string& notice : options.notices) log.warning("{}", notice);
+
+  SignalDescriptor signals;  // before any thread starts, so that all of them leave signals to it
+  SystemClock clock;
+  service::ControllerConfig config = config_of(options, *key);
+  if (const auto set = set_scheme(config, scheme, log); !set) return fail(set.error());
+  const auto lock = lock_files(options, config);
+  if (!lock) return fail(lock.error());
+  service::Controller controller(config, clock, log);
+  controller.stop_when_readable(signals.descriptor(), [&] { log.info("stopping: {}", signals.read_name()); });
+  if (const int lifeline = inherited_lifeline(); lifeline >= 0)
+    controller.stop_when_readable(lifeline, [&] { log.info("stopping: the process that started this one is gone"); });
+  controller.run();
+  return 0;
+} catch (const std::exception& error) {
+  fmt::print(stderr, "ipcontroller: {}\n", error.what());
+  return 1;
+}
+
+}  // namespace camshaft::apps
