@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/task_frames.hpp"
 #include "service/client_service.hpp"
 
 namespace {
@@ -24,7 +25,7 @@ service::Submission task(client::Channel channel, const std::string& engine) {
   service::Submission s;
   s.channel = channel;
   s.msg_type = "apply_request";
-  s.metadata = Blob::of_static(R"({"codec":"p5/0.0"})");
+  s.metadata = Blob::of_static(bench::kTaskMetadata);
   s.buffers = {Blob::of_static("f"), Blob::of_static("args")};
   s.engine = engine;
   return s;

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <memory>
 
-#include "core/date.hpp"
+#include "bench/task_frames.hpp"
 #include "net/loop.hpp"
 #include "service/origin.hpp"
 #include "wire/connection_file.hpp"
@@ -46,15 +46,10 @@ class NullEngine {
   void answer(net::Socket& socket, Frames frames, std::string_view type) {
     auto request = wire::decode(std::move(frames), origin_.signer());
     if (!request) return;
-    socket.send(origin_.message(
-        std::move(request->parts.identities), type, request->parts.header, R"({"status":"ok"})",
-        fmt::format(
-            R"({{"started":"{}","dependencies_met":true,"engine":"{}","status":"ok","outputs":0,"codec":"p5"}})",
-            format_date(loop_.clock().wall()), uuid_),
-        {kNone}));
+    socket.send(bench::reply_frames(origin_, type, std::move(request->parts.identities), request->parts.header, uuid_,
+                                    loop_.clock().wall()));
   }
 
-  const Blob kNone = Blob::of_static(std::string_view("\x80\x05N.", 4));  // pickle of None
   net::Loop& loop_;
   std::string uuid_;
   service::Origin origin_;
