@@ -69,7 +69,7 @@ def command(scheme: Any) -> tuple[list[str], list[str]]:
 
     text = base64.b64encode(byvalue.dumps(scheme)).decode()
     if len(text) > _LONGEST:
-        raise ValueError(f"the scheme is {len(text)} bytes when pickled: put it into a module, and give 'module:function'")
+        raise ValueError(f"the scheme has {len(text)} bytes when pickled: put it into a module and name that")
     return [sys.executable, "-m", __name__], [_PICKLED + text]
 
 

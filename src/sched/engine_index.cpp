@@ -76,6 +76,7 @@ bool EngineIndex::before(Slot a, Slot b) const {
   const bool a_listed = a < seats_.size() && seats_[a].listed, b_listed = b < seats_.size() && seats_[b].listed;
   if (!a_listed || !b_listed) return a_listed;
   if (scheme_ == Scheme::leastload && seats_[a].load != seats_[b].load) return seats_[a].load < seats_[b].load;
+  if (scheme_ == Scheme::pure && (seats_[a].load == 0) != (seats_[b].load == 0)) return seats_[a].load == 0;
   return seats_[a].stamp < seats_[b].stamp;
 }
 
