@@ -1,10 +1,10 @@
-"""``python -m camshaft.controller``: ipcontroller inside a Python process, so that a task scheme can be written in Python.
+"""``python -m camshaft.controller``: ipcontroller in a Python process, so that a task scheme can be written in Python.
 
     python -m camshaft.controller --scheme=mymodule:choose --hwm=0 [any option of ipcontroller]
     python -m camshaft.controller --include      # the folder of camshaft/scheme.h, for schemes in C
 
 `choose(loads)` gets how many unanswered tasks each engine has that may take the task, least recently used first, and
-returns an index. With more parameters it also gets `counts`, how many tasks each was given since it came, and `engines`,
+returns an index. With more parameters it also gets `counts`, the tasks that each was given since it came, and `engines`,
 a small number of each that stays its own while it is connected. `Cluster(scheme=choose)` does all this for you.
 """
 
