@@ -56,12 +56,16 @@ std::size_t pick_pure(std::span<const Load> candidates, Rng&) {
 }
 
 std::optional<std::string> refused_by_pure(const Requirements& wanted) {
-  const char* key = !wanted.after.ids.empty()      ? "after"
-                    : !wanted.follow.ids.empty()   ? "follow"
-                    : !wanted.targets.empty()      ? "targets"
-                    : wanted.timeout != Duration{} ? "timeout"
-                    : wanted.retries > 0           ? "retries"
-                                                   : nullptr;
+  const char* key = !wanted.after.ids.empty()        ? "after"
+                    : !wanted.follow.ids.empty()     ? "follow"
+                    : !wanted.targets.empty()        ? "targets"
+                    : wanted.timeout != Duration{}   ? "timeout"
+                    : wanted.retries > 0             ? "retries"
+                    : wanted.priority != 0           ? "priority"
+                    : !wanted.resources.empty()      ? "resources"
+                    : !wanted.where.empty()          ? "where"
+                    : wanted.time_limit > Duration{} ? "time_limit"
+                                                     : nullptr;
   if (key == nullptr) return std::nullopt;
   return fmt::format(
       "the controller's task scheme 'pure' knows no '{}': start the controller with another --scheme, or leave it out",

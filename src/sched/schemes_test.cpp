@@ -80,6 +80,10 @@ TEST(Schemes, S1_14_PureRefusesWhatItCannotDo) {
   EXPECT_EQ(key_of([](Requirements& r) { r.targets = {EngineId("e")}; }), "targets");
   EXPECT_EQ(key_of([](Requirements& r) { r.timeout = std::chrono::seconds(1); }), "timeout");
   EXPECT_EQ(key_of([](Requirements& r) { r.retries = 1; }), "retries");
+  EXPECT_EQ(key_of([](Requirements& r) { r.priority = -1; }), "priority");
+  EXPECT_EQ(key_of([](Requirements& r) { r.resources.emplace_back(); }), "resources");
+  EXPECT_EQ(key_of([](Requirements& r) { r.where.emplace_back(); }), "where");
+  EXPECT_EQ(key_of([](Requirements& r) { r.time_limit = std::chrono::seconds(1); }), "time_limit");
 }
 
 /// Engines 0, 1, 2 with loads 0, 0, 0; recency in this order.
