@@ -14,8 +14,11 @@ from .metadata import METADATA_KEYS, OLD_KEYS, Metadata, read_metadata
 from .oldnames import NotReady, ResultMethod
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from ._core import Request
     from .client import Client
+    from .streaming import LiveOutput
 
 __all__ = ["ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "AsyncResult", "Reader"]
 
@@ -161,6 +164,10 @@ class AsyncResult(Future):  # type: ignore[type-arg]
     def sent(self) -> bool:
         """Whether the messages have left: buffers that were sent may be changed again."""
         return all(request.sent for request in self._requests)
+
+    def wait_on_send(self, timeout: float | None = -1) -> bool:
+        """Its name of old for `wait_for_send`."""
+        return self.wait_for_send(timeout)
 
     def wait_for_send(self, timeout: float | None = -1) -> bool:
         """Wait until `sent`. TimeoutError after `timeout` seconds (None or negative: no limit)."""
@@ -366,6 +373,12 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         """serial_time / wall_time. TimeoutError before all is done."""
         return self.serial_time / self.wall_time
 
+    @property
+    def efficiency(self) -> float:
+        """speedup / engines that took part: 1.0 when all worked all the time. TimeoutError before all is done."""
+        engines = {metadata["engine_uuid"] for metadata in self._metadata()}
+        return self.speedup / max(1, len(engines))
+
     def timedelta(
         self,
         start: datetime | Iterable[datetime],
@@ -461,6 +474,17 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         self._need(0)
         self.wait_for_output(_OUTPUT_GRACE)
         display_outputs(self._metadata(), self._single, groupby, result_only)
+
+    def stream_output(self, errors: bool = True, seen: bool = False) -> AbstractContextManager[LiveOutput]:
+        """Within the `with` statement, output is shown here while engines produce it.
+
+        stdout and stderr come under headers `[stdout:ID]`, displays under `[output:ID]`; what many engines say alike is
+        shown once. With `errors`, remote tracebacks are shown too (whole ones for the first `CompositeError.tb_limit`).
+        What came before is shown first, unless `seen` says that it was shown already.
+        """
+        from .streaming import stream_output
+
+        return stream_output(self, errors, seen)
 
     def __repr__(self) -> str:
         state = "pending" if not self.done() else "failed" if self._failed() else "finished"

@@ -103,6 +103,7 @@ class Client(HubQueries, ClientNames):
         self._codecs: tuple[int, str | None] = (-1, None)
         self._core: ClientCore = self._connect(json.dumps(info), timeout)
         self._notifier = Notifier(self._core)
+        self._activate_first()
 
     @staticmethod
     def _connect(connection: str, timeout: float) -> ClientCore:
@@ -267,6 +268,20 @@ class Client(HubQueries, ClientNames):
         if isinstance(targets, str) and targets.lower() == "all":
             targets = None
         return LoadBalancedView(self, None if targets is None else self._resolve(targets), **flags)
+
+    def activate(self, targets: Any = "all", suffix: str = "") -> DirectView:
+        """Make the %px magics (with `suffix`) work on a blocking view of `targets`; returns that view."""
+        view = self.direct_view(targets, block=True)
+        view.activate(suffix)
+        return view
+
+    def _activate_first(self) -> None:
+        """The first client in an IPython session gets the magics."""
+        from .display import running_shell
+
+        shell = running_shell()
+        if shell is not None and "px" not in shell.magics_manager.magics["line"]:
+            self.activate()
 
     def executor(self, targets: Any = None) -> ViewExecutor:
         """A concurrent.futures.Executor on a load-balanced view of `targets`."""

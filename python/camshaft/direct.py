@@ -282,3 +282,24 @@ class DirectView(View):
         from .imports import sync_imports
 
         return sync_imports(self, local, quiet)
+
+    @property
+    def importer(self) -> Any:
+        """sync_imports(True)."""
+        return self.sync_imports(True)
+
+    def activate(self, suffix: str = "") -> None:
+        """Make %px, %%px, %pxresult, %pxconfig and %autopx (names with `suffix` at the end) work on this view.
+
+        Outside IPython it warns and does nothing.
+        """
+        from .display import running_shell
+
+        if running_shell() is None:
+            import warnings
+
+            warnings.warn("the %px magics need IPython: start ipython or a notebook, activate there", stacklevel=2)
+            return
+        from .magics import activate
+
+        activate(self, suffix)

@@ -204,13 +204,25 @@ class CompositeError(RemoteError):
     def _parts(self) -> list[RemoteError]:
         return [RemoteError(*parts) for parts in self.elist]
 
-    def __str__(self) -> str:
-        shown = [str(error) for error in self._parts()[: self.tb_limit]]
-        return "\n".join([self.msg, *shown, *self._hidden()])
+    def _shown(self) -> tuple[list[tuple[RemoteError, str]], list[str]]:
+        """(error, where it comes from) for the first `tb_limit`, those that many calls raised alike counted as one; and
+        a line that counts the rest."""
+        from .folding import merged, span
 
-    def _hidden(self) -> list[str]:
-        hidden = len(self.elist) - self.tb_limit
-        return [f".... {hidden} more exceptions ..."] if hidden > 0 else []
+        groups = merged([(error.engine_info.get("engine_id", "?"), error) for error in self._parts()])
+        shown = []
+        for error, engines in groups[: self.tb_limit]:
+            origin = error._origin()
+            if len(engines) > 1:
+                times = "" if len(set(engines)) == len(engines) else f", {len(engines)} times"
+                origin = f"[engines {span(engines)}:{error.engine_info.get('method', '?')}{times}]"
+            shown.append((error, origin))
+        hidden = sum(len(engines) for _, engines in groups[self.tb_limit :])
+        return shown, [f".... {hidden} more exceptions ..."] if hidden else []
+
+    def __str__(self) -> str:
+        shown, rest = self._shown()
+        return "\n".join([self.msg, *(f"{origin} {error.ename}: {error.evalue}" for error, origin in shown), *rest])
 
     def __repr__(self) -> str:
         return f"CompositeError({len(self.elist)})"
@@ -220,9 +232,10 @@ class CompositeError(RemoteError):
         if excid is not None:
             return self._pick(excid).render_traceback()
         lines: list[str] = []
-        for error in self._parts()[: self.tb_limit]:
-            lines += [*error.render_traceback(), ""]
-        return [*lines, *self._hidden()]
+        shown, rest = self._shown()
+        for error, origin in shown:
+            lines += [origin, *error.render_traceback()[1:], ""]
+        return [*lines, *rest]
 
     def print_traceback(self, excid: int | None = None) -> None:
         """Print one or all shown remote tracebacks on standard error."""

@@ -183,6 +183,13 @@ def _add_outputs(found: Metadata, request: Request) -> None:
             from .serialize import unpack_result
 
             found["data"] = {**found["data"], **unpack_result(buffers, None)}
-        else:
+        elif msg_type == "display_data":
             outputs.append(content)
+        elif msg_type == "update_display_data":
+            display_id = content.get("transient", {}).get("display_id")
+            for index, shown in enumerate(outputs):
+                if display_id is not None and shown.get("transient", {}).get("display_id") == display_id:
+                    outputs[index] = {**shown, "data": content.get("data", {}), "metadata": content.get("metadata", {})}
+        elif msg_type == "clear_output":
+            outputs.clear()
     found["outputs"] = outputs

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from interop import Sites
+from processes import ClusterUnderTest, Processes, start_cluster
 
 
 @pytest.fixture(scope="module")
@@ -15,3 +17,23 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
     yield made
     survivors = made.close()
     assert not survivors, "still running after the tests: " + "; ".join(survivors)
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterUnderTest]:
+    """A controller and four engines of ours, for all tests of a module: each leaves them as it found them."""
+    group = Processes(tmp_path_factory.mktemp("four"))
+    started = start_cluster(group, 4)
+    yield started
+    started.close()
+    survivors = group.end()
+    assert not survivors, "still running after the tests: " + "; ".join(survivors)
+
+
+@pytest.fixture
+def rc(four: ClusterUnderTest) -> Iterator[Any]:
+    """A client of `four` whose engines' namespaces are empty."""
+    client = four.client()
+    client.clear(block=True)
+    yield client
+    client.close()

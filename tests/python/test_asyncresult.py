@@ -136,7 +136,7 @@ def test_progress_bar_ends(rc, held, capsys):
 
 def test_display_outputs(rc, capsys):
     rc[:].execute("print('hello')", block=True).display_outputs()
-    assert capsys.readouterr().out == "[stdout:0]\nhello\n[stdout:1]\nhello\n"
+    assert capsys.readouterr().out == "[stdout:0] \nhello\n[stdout:1] \nhello\n"
     rc[0].execute("6 * 7", silent=False, block=True).display_outputs("order")
     assert capsys.readouterr().out == "Out[0:1]: 42\n"
     with pytest.raises(ValueError):
