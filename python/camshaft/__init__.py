@@ -19,6 +19,7 @@ _HOME = {
     "Client": "client",
     "DirectView": "direct",
     "LoadBalancedView": "balanced",
+    "BroadcastView": "broadcast",
     "ViewExecutor": "executor",
     "AsyncResult": "asyncresult",
     "AsyncMapResult": "mapresult",
@@ -34,8 +35,21 @@ _HOME = {
     "require": "dependency",
     "Reference": "serialize",
     "PrePickled": "serialize",
+    "can": "serialize",
+    "can_map": "serialize",
+    "deserialize_object": "serialize",
+    "pack_apply_message": "serialize",
+    "register_reducer": "serialize",
+    "serialize_object": "serialize",
+    "uncan": "serialize",
+    "uncan_map": "serialize",
+    "unpack_apply_message": "serialize",
+    "use_cloudpickle": "serialize",
+    "use_dill": "serialize",
+    "use_pickle": "serialize",
     "SerializationError": "error",
     "interactive": "onengine",
+    "register_joblib_backend": "joblib",
     "ALL_COMPLETED": "asyncresult",
     "FIRST_COMPLETED": "asyncresult",
     "FIRST_EXCEPTION": "asyncresult",
@@ -65,6 +79,7 @@ __all__ = [
     "AsyncHubResult",
     "AsyncMapResult",
     "AsyncResult",
+    "BroadcastView",
     "Client",
     "Cluster",
     "CompositeError",
@@ -109,6 +124,7 @@ if TYPE_CHECKING:
     from . import error
     from .asyncresult import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, AsyncResult
     from .balanced import LoadBalancedView
+    from .broadcast import BroadcastView
     from .client import Client
     from .cluster import Cluster
     from .dependency import Dependency, depend, dependent, require

@@ -88,6 +88,17 @@ class ClientCore:
     ) -> Request:
         """Send a request and return at once. `channel` is 'mux', 'task', 'control' or 'query'; 'mux' and 'control'
         need the uuid of an `engine`. Large buffers are not copied: do not change them before Request.sent."""
+    def submit_broadcast(
+        self,
+        msg_type: str,
+        content: str,
+        metadata: str,
+        buffers: Sequence[Buffer],
+        engines: Sequence[str],
+        coalescing: bool,
+    ) -> list[Request]:
+        """Send one message to all `engines` (uuids) through the controller's broadcast scheduler; `metadata` names them
+        too. Returns a Request for each, or one whose reply is made of all replies if `coalescing`."""
     def wait(
         self, requests: Sequence[Request], timeout: float | None = None, *, outputs: bool = False, any: bool = False
     ) -> bool:

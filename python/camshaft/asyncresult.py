@@ -165,10 +165,6 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         """Whether the messages have left: buffers that were sent may be changed again."""
         return all(request.sent for request in self._requests)
 
-    def wait_on_send(self, timeout: float | None = -1) -> bool:
-        """Its name of old for `wait_for_send`."""
-        return self.wait_for_send(timeout)
-
     def wait_for_send(self, timeout: float | None = -1) -> bool:
         """Wait until `sent`. TimeoutError after `timeout` seconds (None or negative: no limit)."""
         limit = _limit(timeout)

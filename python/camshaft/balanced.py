@@ -199,6 +199,12 @@ class LoadBalancedView(View):
             return_exceptions=return_exceptions,
         )
 
+    def register_joblib_backend(self, name: str = "ipyparallel", make_default: bool = False) -> None:
+        """Make joblib know this view as the backend `name`. ImportError without joblib."""
+        from .joblib import register
+
+        register(name, make_default, view=self)
+
 
 def _chunks(rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[tuple[Any, ...]]:
     """Rows in groups of `size`, each group as columns."""

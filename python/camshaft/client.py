@@ -17,11 +17,12 @@ from .connection import read_connection
 from .hubqueries import HubQueries
 from .notifier import Notifier
 from .oldnames import ClientNames
-from .targets import choose_codec, resolve
+from .targets import choose_codec, other_pythons, resolve
 
 if TYPE_CHECKING:
     from ._core import ClientCore, Request
     from .balanced import LoadBalancedView
+    from .broadcast import BroadcastView
     from .direct import DirectView
     from .executor import ViewExecutor
 
@@ -104,6 +105,11 @@ class Client(HubQueries, ClientNames):
         self._core: ClientCore = self._connect(json.dumps(info), timeout)
         self._notifier = Notifier(self._core)
         self._activate_first()
+        mismatch = other_pythons(self._engines())
+        if mismatch is not None:
+            import warnings
+
+            warnings.warn(mismatch, RuntimeWarning, stacklevel=2)
 
     @staticmethod
     def _connect(connection: str, timeout: float) -> ClientCore:
@@ -261,6 +267,13 @@ class Client(HubQueries, ClientNames):
             targets = ids[0] if hasattr(targets, "__index__") else ids
         return DirectView(self, targets, **flags)
 
+    def broadcast_view(self, targets: Any = "all", is_coalescing: bool = False, **flags: Any) -> BroadcastView:
+        """A view of `targets` whose calls leave the client once; `is_coalescing`: so do replies reach it."""
+        from .broadcast import BroadcastView
+
+        flags.setdefault("coalescing", is_coalescing)
+        return BroadcastView(self, self._resolve(targets), **flags)
+
     def load_balanced_view(self, targets: Any = None, **flags: Any) -> LoadBalancedView:
         """A view whose tasks go wherever there is room, among `targets` (None or 'all': any engine)."""
         from .balanced import LoadBalancedView
@@ -282,6 +295,33 @@ class Client(HubQueries, ClientNames):
         shell = running_shell()
         if shell is not None and "px" not in shell.magics_manager.magics["line"]:
             self.activate()
+
+    def become_dask(
+        self,
+        targets: Any = "all",
+        port: int = 0,
+        nanny: bool = False,
+        scheduler_args: dict[str, Any] | None = None,
+        **worker_args: Any,
+    ) -> Any:
+        """Make the engines workers of Dask; returns a distributed.Client for them.
+
+        The scheduler runs on the first of `targets`, at `port` (0: any), a worker of one thread on each.
+        `scheduler_args` and `worker_args` go to distributed.Scheduler and distributed.Worker; with `nanny`, workers are
+        processes of their own. ImportError where `distributed` is not installed.
+        """
+        from .dask import become_dask
+
+        return become_dask(self, targets, port, nanny, dict(scheduler_args or {}), worker_args)
+
+    def stop_dask(self, targets: Any = "all") -> None:
+        """Stop what become_dask started on `targets`."""
+        from .dask import stop_dask
+
+        stop_dask(self, targets)
+
+    become_distributed = become_dask
+    stop_distributed = stop_dask
 
     def executor(self, targets: Any = None) -> ViewExecutor:
         """A concurrent.futures.Executor on a load-balanced view of `targets`."""

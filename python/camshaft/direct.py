@@ -38,16 +38,16 @@ class DirectView(View):
     ) -> AsyncResult:
         ids, single = self._ids(targets)
         codec = self.client._codec(ids)
-        buffers = pack_call(f, args, kwargs, codec)
+        return self._to_all(pack_call(f, args, kwargs, codec), codec, ids, single, track, fname or name_of(f))
+
+    def _to_all(
+        self, buffers: list[Any], codec: str | None, ids: list[int], single: bool, track: bool, fname: str
+    ) -> AsyncResult:
+        """Send one packed call to each of `ids`."""
         requests = [self._submit(number, buffers, codec, track) for number in ids]
         return self._track(
             AsyncResult(
-                self.client,
-                requests,
-                fname=fname or name_of(f),
-                single=single,
-                reader=apply_reader(codec),
-                known=self._known(),
+                self.client, requests, fname=fname, single=single, reader=apply_reader(codec), known=self._known()
             )
         )
 
@@ -149,12 +149,7 @@ class DirectView(View):
         ids, single = self._ids(targets)
         label = self.label if label is None else label
         content = json.dumps({"code": code, "silent": silent, "user_expressions": {}})
-        metadata = json.dumps({"label": label} if label is not None else {})
-        engines = self.client._engines()
-        requests = [
-            self.client._core.submit("mux", "execute_request", content, metadata, engine=engines[number])
-            for number in ids
-        ]
+        requests = self._execute_on(content, {"label": label} if label is not None else {}, ids)
         result = AsyncResult(
             self.client, requests, fname="execute", single=single, reader=read_execute, known={"label": label}
         )
@@ -166,6 +161,13 @@ class DirectView(View):
             except KeyboardInterrupt:
                 pass
         return result
+
+    def _execute_on(self, content: str, metadata: dict[str, Any], ids: list[int]) -> list[Any]:
+        engines = self.client._engines()
+        text = json.dumps(metadata)
+        return [
+            self.client._core.submit("mux", "execute_request", content, text, engine=engines[number]) for number in ids
+        ]
 
     def run(
         self, filename: str, targets: Any = None, block: bool | None = None, label: str | None = None
@@ -277,8 +279,30 @@ class DirectView(View):
         """Empty the engines' namespaces."""
         return self.client.clear(self._wanted(targets), self.block if block is None else block)
 
+    def use_dill(self) -> Any:
+        """Pickle with dill, here and on the view's engines. ImportError where it is not installed."""
+        return self._choose("dill")
+
+    def use_cloudpickle(self) -> Any:
+        """Pickle with cloudpickle, here and on the view's engines. ImportError where it is not installed."""
+        return self._choose("cloudpickle")
+
+    def use_pickle(self) -> Any:
+        """Pickle as usual again, here and on the view's engines."""
+        return self._choose("pickle")
+
+    def _choose(self, pickler: str) -> Any:
+        from .serialize import choice
+
+        choice.use(pickler)
+        return self.apply(onengine.CHOOSE, pickler)
+
     def sync_imports(self, local: bool = True, quiet: bool = False) -> Any:
-        """Within the `with` statement, each import here is repeated on the engines (unless `quiet`, it says so)."""
+        """Within the `with` statement, each import here is repeated on the engines (unless `quiet`, it says so).
+
+        Names given with `as` hold there too. With `local=False` the engines alone import, and this process need not
+        have the module. What fails on an engine is raised at the end of the statement.
+        """
         from .imports import sync_imports
 
         return sync_imports(self, local, quiet)

@@ -161,6 +161,9 @@ def read_metadata(request: Request, engine_ids: Mapping[str, int], known: Mappin
         stdout=request.stdout,
         stderr=request.stderr,
     )
+    if "broadcast_targets" in reply:  # one reply made of many
+        found["engine_uuid"] = [uuid for uuid, _ in reply["broadcast_targets"]]
+        found["engine_id"] = [number for _, number in reply["broadcast_targets"]]
     if found["label"] is None:
         found["label"] = reply.get("label")
     _add_outputs(found, request)

@@ -28,18 +28,22 @@ def _pull(names: Any) -> Any:
     return [eval(name, globals()) for name in names]
 
 
-def _import(name: str, fromlist: Any, level: int) -> None:
+def _import(name: str, fromlist: Any, level: int, bindings: Any) -> None:
     import sys
 
     space = globals()
     module = __import__(name, space, None, fromlist, level)
-    if not fromlist:
-        space[name.partition(".")[0]] = sys.modules[name.partition(".")[0]]
-    elif "*" in fromlist:
+    if "*" in fromlist:
         public = getattr(module, "__all__", None) or [n for n in vars(module) if not n.startswith("_")]
         space.update({n: getattr(module, n) for n in public})
-    else:
-        space.update({n: getattr(module, n) for n in fromlist})
+        return
+    if not bindings:  # not a statement that could be read: as the plain form would do
+        bindings = [(n, n) for n in fromlist] if fromlist else [("", name.partition(".")[0])]
+    for attribute, target in bindings:
+        if fromlist:
+            space[target] = getattr(module, attribute)
+        else:  # import a.b stores a; import a.b as c stores b
+            space[target] = module if attribute == "" else sys.modules[name]
 
 
 def interactive(f: Any) -> Any:
@@ -77,6 +81,18 @@ def mapper(f: Any) -> PrePickled:
     return PrePickled(_mine(map_part))
 
 
-PUSH = PrePickled(_mine(_push))
-PULL = PrePickled(_mine(_pull))
-IMPORT = PrePickled(_mine(_import))
+def _choose(name: Any) -> None:
+    try:
+        from camshaft.serialize import choice
+    except ImportError:
+        import ipyparallel.serialize  # an engine of the original
+
+        getattr(ipyparallel.serialize, f"use_{name}")()
+    else:
+        choice.use(name)
+
+
+PUSH = PrePickled(_mine(_push), own=True)
+PULL = PrePickled(_mine(_pull), own=True)
+IMPORT = PrePickled(_mine(_import), own=True)
+CHOOSE = PrePickled(_mine(_choose), own=True)

@@ -58,6 +58,24 @@ def _listing(engines: Mapping[int, str]) -> str:
     return ", ".join(map(str, ids)) if len(ids) <= 16 else f"{ids[0]} ... {ids[-1]} ({len(ids)} engines)"
 
 
+def other_pythons(engines: Mapping[int, str]) -> str | None:
+    """One sentence that names the engines whose Python is not this one's minor version; None when there are none."""
+    others: dict[str, list[int]] = {}
+    for number, uuid in engines.items():
+        if uuid.startswith(_OURS) and not uuid.startswith(_MINE):
+            others.setdefault(uuid[len(_OURS) :].partition("-")[0], []).append(number)
+    if not others:
+        return None
+    from .folding import span
+
+    listing = ", ".join(f"{span(ids)}: Python {version[:1]}.{version[1:]}" for version, ids in others.items())
+    mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return (
+        f"this client runs Python {mine}, but engines do not ({listing}), so functions cannot be sent to them: "
+        "start client and engines with the same minor version of Python"
+    )
+
+
 def choose_codec(engines: Iterable[tuple[int, str]]) -> str | None:
     """The codec that all of `engines` (pairs of id and uuid) read: ours, or None for the original's.
 

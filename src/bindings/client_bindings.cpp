@@ -2,6 +2,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <chrono>
@@ -51,6 +52,11 @@ std::string_view utf8_of(nb::handle string) {
   const char* bytes = PyUnicode_AsUTF8AndSize(string.ptr(), &size);
   if (bytes == nullptr) throw nb::python_error();
   return {bytes, static_cast<std::size_t>(size)};
+}
+
+Blob json_of(const nb::str& given) {
+  const std::string_view bytes = utf8_of(given);
+  return bytes == "{}" ? Blob::of_static("{}") : Blob::of(std::string(bytes));
 }
 
 void check_signals() {
@@ -148,7 +154,8 @@ class PyClient final {
     returned_->release();
     service::Submission submission;
     const auto known = client::channel_of(channel);
-    if (!known) throw nb::value_error("channel must be 'mux', 'task', 'control' or 'query'");
+    if (!known || *known == client::Channel::broadcast)
+      throw nb::value_error("channel must be 'mux', 'task', 'control' or 'query'");
     submission.channel = *known;
     const bool direct = *known == client::Channel::mux || *known == client::Channel::control;
     if (direct != engine.has_value())
@@ -156,10 +163,6 @@ class PyClient final {
                                    : "'task' and 'query' take no engine: the controller chooses or answers itself");
     submission.msg_type = msg_type;
     if (engine) submission.engine = *engine;
-    const auto json_of = [](const nb::str& given) {
-      const std::string_view bytes = utf8_of(given);
-      return bytes == "{}" ? Blob::of_static("{}") : Blob::of(std::string(bytes));
-    };
     submission.content = json_of(content);
     submission.metadata = json_of(metadata);
     auto taken = take_buffers(buffers, returned_);
@@ -167,6 +170,24 @@ class PyClient final {
     submission.lease = taken.lease;
     taken.lease.reset();
     return {service_->submit(std::move(submission)), returned_};
+  }
+
+  nb::list submit_broadcast(std::string_view msg_type, nb::str content, nb::str metadata, nb::object buffers,
+                            const std::vector<std::string>& engines, bool coalescing) {
+    returned_->release();
+    if (engines.empty()) throw nb::value_error("a broadcast needs engines");
+    service::Submission submission;
+    submission.msg_type = msg_type;
+    submission.content = json_of(content);
+    submission.metadata = json_of(metadata);
+    auto taken = take_buffers(buffers, returned_);
+    submission.buffers = std::move(taken.blobs);
+    submission.lease = taken.lease;
+    taken.lease.reset();
+    nb::list made;
+    for (RequestPtr& request : service_->broadcast(std::move(submission), engines, coalescing))
+      made.append(nb::cast(PyRequest{std::move(request), returned_}));
+    return made;
   }
 
   bool wait(nb::sequence requests, std::optional<double> timeout, bool outputs, bool any) {
@@ -298,6 +319,8 @@ void bind_client(nb::module_& module) {
       .def("wait_generation", &PyClient::wait_generation, "seen"_a, "timeout"_a)
       .def("submit", &PyClient::submit, "channel"_a, "msg_type"_a, "content"_a = "{}", "metadata"_a = "{}",
            "buffers"_a = nb::make_tuple(), nb::kw_only(), "engine"_a = nb::none(), "track"_a = false)
+      .def("submit_broadcast", &PyClient::submit_broadcast, "msg_type"_a, "content"_a, "metadata"_a, "buffers"_a,
+           "engines"_a, "coalescing"_a)
       .def("wait", &PyClient::wait, "requests"_a, "timeout"_a = nb::none(), nb::kw_only(), "outputs"_a = false,
            "any"_a = false)
       .def("watch", &PyClient::watch, "request"_a)

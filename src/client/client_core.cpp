@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -25,6 +26,7 @@ std::optional<Channel> channel_of(std::string_view name) {
   if (name == "task") return Channel::task;
   if (name == "control") return Channel::control;
   if (name == "query") return Channel::query;
+  if (name == "broadcast") return Channel::broadcast;
   return std::nullopt;
 }
 
@@ -38,6 +40,8 @@ std::string_view to_text(Channel channel) {
       return "control";
     case Channel::query:
       return "query";
+    case Channel::broadcast:
+      return "broadcast";
   }
   return "";
 }
@@ -58,14 +62,29 @@ std::optional<EngineNumber> ClientCore::number_of(std::string_view uuid) const {
 }
 
 ClientCore::Entries::iterator ClientCore::find(std::string_view parent_id) {
-  const auto seq = seq_of(parent_id);
-  return seq ? entries_.find(static_cast<std::uint64_t>(*seq)) : entries_.end();
+  if (const auto seq = seq_of(parent_id)) return entries_.find(static_cast<std::uint64_t>(*seq));
+  // "<prefix><message>_<uuid>": one engine's part of a broadcast, or a contribution to its coalesced reply.
+  if (parent_id.substr(0, id_prefix_.size()) != id_prefix_) return entries_.end();
+  const auto part = parts_.find(std::string(parent_id.substr(id_prefix_.size())));
+  if (part != parts_.end()) return entries_.find(part->second);
+  const auto message = seq_of(parent_id.substr(0, parent_id.find('_', id_prefix_.size())));
+  const auto whole = message ? entries_.find(static_cast<std::uint64_t>(*message)) : entries_.end();
+  return whole != entries_.end() && whole->second.coalesces() ? whole : entries_.end();
+}
+
+bool ClientCore::Entry::concerns(EngineNumber number) const {
+  return engine == number || std::find(engines.begin(), engines.end(), number) != engines.end();
+}
+
+ClientCore::Entries::iterator ClientCore::erase(Entries::iterator entry) {
+  if (!entry->second.part.empty()) parts_.erase(entry->second.part);
+  return entries_.erase(entry);
 }
 
 // Everything about the entry is known; returns the one after it.
 ClientCore::Entries::iterator ClientCore::complete(Entries::iterator entry) {
   if (entry->second.give_up) --timed_;
-  if (!entry->second.listens) return entries_.erase(entry);
+  if (!entry->second.listens) return erase(entry);
   entry->second.give_up.reset();
   entry->second.state = Complete{};
   ++listening_;
@@ -77,13 +96,13 @@ ClientCore::Entries::iterator ClientCore::answer_and_drop(Entries::iterator entr
   out.push_back(Answer{entry->second.owner, std::move(reply), status, true});
   --waiting_;
   if (entry->second.give_up) --timed_;
-  return entries_.erase(entry);
+  return erase(entry);
 }
 
 void ClientCore::handle(Submitted event, TimePoint, Actions& out) {
   const auto seq = static_cast<std::uint64_t>(event.seq);
   std::optional<EngineNumber> engine;
-  if (event.channel == Channel::mux || event.channel == Channel::control) {
+  if (event.channel == Channel::mux || event.channel == Channel::control || event.part_of) {
     engine = number_of(event.engine);
     if (!engine) {
       const std::string why =
@@ -92,7 +111,15 @@ void ClientCore::handle(Submitted event, TimePoint, Actions& out) {
       return;
     }
   }
-  out.push_back(Transmit{event.owner});
+  std::vector<EngineNumber> engines;
+  for (const std::string& uuid : event.engines)
+    if (const auto number = number_of(uuid)) engines.push_back(*number);
+  if (engines.size() != event.engines.size()) {
+    out.push_back(Answer{std::move(event.owner), error_reply("EngineError", "An engine has left: choose targets anew"),
+                         Status::error, true});
+    return;
+  }
+  if (!event.part_of) out.push_back(Transmit{event.owner});
   if (event.msg_type.substr(0, 5) == "comm_") {  // comm messages have no reply
     out.push_back(Answer{std::move(event.owner), ok_reply(), Status::ok, true});
     return;
@@ -104,8 +131,13 @@ void ClientCore::handle(Submitted event, TimePoint, Actions& out) {
   entry.kind = executes || event.msg_type == "apply_request"                               ? Kind::run
                : event.channel == Channel::control && event.msg_type == "shutdown_request" ? Kind::shutdown
                                                                                            : Kind::call;
-  entry.listens = executes;
+  entry.listens = executes || !engines.empty();
   entry.engine = engine;
+  entry.engines = std::move(engines);
+  if (event.part_of) {
+    entry.part = fmt::format("{}_{}", static_cast<std::uint64_t>(*event.part_of), event.engine);
+    parts_.emplace(entry.part, seq);
+  }
   if (entries_.emplace(seq, std::move(entry)).second) ++waiting_;
 }
 
@@ -114,8 +146,10 @@ void ClientCore::handle(ReplyArrived event, TimePoint now, Actions& out) {
   if (found == entries_.end() || !std::holds_alternative<Waiting>(found->second.state)) return;  // stale
   Entry& entry = found->second;
   const ReplyFacts facts = read_facts(event.reply);
-  const bool no_more = entry.kind != Kind::run || facts.status == Status::aborted || !facts.from_engine;
-  const bool all_here = facts.outputs ? entry.outputs_seen >= *facts.outputs : entry.idle_seen || no_more;
+  const bool no_more =
+      entry.kind != Kind::run || facts.status == Status::aborted || !facts.from_engine || entry.coalesces();
+  const bool all_here =
+      facts.outputs && !entry.coalesces() ? entry.outputs_seen >= *facts.outputs : entry.idle_seen || no_more;
   out.push_back(Answer{entry.owner, compact(std::move(event.reply)), facts.status, all_here});
   --waiting_;
   if (all_here) {
@@ -179,9 +213,10 @@ void ClientCore::handle(const EnginesKnown& event, TimePoint now, Actions& out) 
 void ClientCore::stranded(EngineNumber number, TimePoint now, Actions& out) {
   for (auto it = entries_.begin(); it != entries_.end();) {
     Entry& entry = it->second;
-    if (entry.engine != number || std::holds_alternative<Complete>(entry.state)) {
+    if (!entry.concerns(number) || std::holds_alternative<Complete>(entry.state)) {
       ++it;
-    } else if (entry.channel == Channel::mux && std::holds_alternative<Waiting>(entry.state)) {
+    } else if ((entry.channel == Channel::mux || entry.channel == Channel::broadcast) &&
+               std::holds_alternative<Waiting>(entry.state)) {
       it = answer_and_drop(it,
                            error_reply("EngineError", fmt::format("Engine {} died while running task '{}'",
                                                                   to_int(number), msg_id(it->first))),
@@ -212,7 +247,7 @@ void ClientCore::handle(Tick, TimePoint now, Actions& out) {
       // Nobody else holds the owner: no one can ask for output that would still come.
       if (sweep && entry.owner.use_count() == 1) {
         --listening_;
-        it = entries_.erase(it);
+        it = erase(it);
       } else {
         ++it;
       }
@@ -246,6 +281,7 @@ void ClientCore::handle(const Closing& event, TimePoint, Actions& out) {
     }
   }
   entries_.clear();
+  parts_.clear();
   waiting_ = timed_ = listening_ = 0;
 }
 

@@ -21,7 +21,7 @@
 
 namespace camshaft::client {
 
-enum class Channel : std::uint8_t { mux, task, control, query };
+enum class Channel : std::uint8_t { mux, task, control, query, broadcast };
 
 std::optional<Channel> channel_of(std::string_view name);
 std::string_view to_text(Channel channel);
@@ -37,8 +37,12 @@ struct Submitted {
   Seq seq;
   Channel channel;
   std::string_view msg_type;
-  std::string_view engine;  // uuid, with mux and control
+  std::string_view engine;  // uuid, with mux and control, and of a part of a broadcast
   Owner owner;
+  // A broadcast is one message. Either each engine's part has an owner (part_of names the message, whose transmission
+  // is the caller's), or one owner gets the coalesced reply of all `engines`.
+  std::optional<Seq> part_of = std::nullopt;
+  std::vector<std::string> engines = {};
 };
 struct ReplyArrived {
   std::string_view parent_id;  // msg_id in the parent header
@@ -137,23 +141,29 @@ class ClientCore final {
     std::optional<EngineNumber> engine;  // addressed, or known since its answer
     std::size_t outputs_seen = 0;
     bool idle_seen = false;
-    std::optional<TimePoint> give_up;  // when a Tick ends the wait for what is still missing
+    std::optional<TimePoint> give_up;   // when a Tick ends the wait for what is still missing
+    std::string part;                   // of a broadcast: its key in parts_
+    std::vector<EngineNumber> engines;  // whose replies become one; empty unless coalescing
     std::variant<Waiting, Answered, Complete> state;
+    bool coalesces() const { return !engines.empty(); }
+    bool concerns(EngineNumber number) const;
   };
   using Entries = std::unordered_map<std::uint64_t, Entry>;
 
   std::string msg_id(std::uint64_t seq) const { return id_prefix_ + std::to_string(seq); }
   std::optional<EngineNumber> number_of(std::string_view uuid) const;
   Entries::iterator find(std::string_view parent_id);
+  Entries::iterator erase(Entries::iterator entry);
   Entries::iterator complete(Entries::iterator entry);
   Entries::iterator answer_and_drop(Entries::iterator entry, Reply reply, Status status, Actions& out);
   void stranded(EngineNumber number, TimePoint now, Actions& out);
 
   const std::string id_prefix_;
   Entries entries_;
-  std::size_t waiting_ = 0;    // entries in state Waiting
-  std::size_t timed_ = 0;      // entries with give_up
-  std::size_t listening_ = 0;  // entries in state Complete
+  std::unordered_map<std::string, std::uint64_t> parts_;  // "<message>_<uuid>" -> the part's own number
+  std::size_t waiting_ = 0;                               // entries in state Waiting
+  std::size_t timed_ = 0;                                 // entries with give_up
+  std::size_t listening_ = 0;                             // entries in state Complete
   TimePoint last_output_{};
   TimePoint last_sweep_{};
   std::map<EngineNumber, EngineId> engines_;

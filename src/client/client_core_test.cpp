@@ -266,5 +266,42 @@ TEST(Compact, KeepsTheBytesAndLeavesLargeRepliesAlone) {
   EXPECT_EQ(compact(large).buffers[0].bytes.data(), large.buffers[0].bytes.data());
 }
 
+TEST_F(Core, EachPartOfABroadcastHasItsOwnAnswerAndOutput) {
+  feed(Submitted{Seq{6}, Channel::broadcast, "apply_request", kE0.value, a, Seq{5}});
+  // The message itself is the caller's to send.
+  EXPECT_THAT(feed(Submitted{Seq{7}, Channel::broadcast, "apply_request", kE1.value, b, Seq{5}}), IsEmpty());
+  EXPECT_EQ(core.outstanding(), 2u);
+  const std::string first = "s_1_5_" + kE0.value, second = "s_1_5_" + kE1.value;
+  EXPECT_THAT(output(second, stream("hi")), ElementsAre(Action(Show{b, stream("hi")})));
+  const Reply with = reply(R"({"status": "ok"})", R"({"outputs": 1})");
+  EXPECT_THAT(answer(second, with), ElementsAre(Action(Answer{b, with, Status::ok, true})));
+  EXPECT_THAT(answer(second, with), IsEmpty());
+  EXPECT_THAT(answer("s_1_5", with), IsEmpty());
+  const auto out = feed(EngineLeft{kE0});
+  ASSERT_THAT(out, SizeIs(2));
+  EXPECT_EQ(std::get<Answer>(out[1]).owner, a);
+  EXPECT_THAT(answer(first, with), IsEmpty());
+  EXPECT_EQ(core.outstanding(), 0u);
+}
+
+TEST_F(Core, ACoalescedReplyNamesAnyOfItsParts) {
+  const Submitted asked{Seq{5}, Channel::broadcast, "apply_request", {}, a, std::nullopt, {kE0.value, kE1.value}};
+  EXPECT_THAT(feed(asked), ElementsAre(Action(Transmit{a})));
+  EXPECT_THAT(output("s_1_5_" + kE0.value, stream("hi")), ElementsAre(Action(Show{a, stream("hi")})));
+  const Reply with = reply(R"({"status": "ok"})", R"({"outputs": 3})");  // the count of one engine alone
+  EXPECT_THAT(answer("s_1_5_" + kE1.value, with), ElementsAre(Action(Answer{a, with, Status::ok, true})));
+  EXPECT_EQ(core.outstanding(), 0u);
+}
+
+TEST_F(Core, OneLostEngineFailsACoalescingBroadcast) {
+  feed(Submitted{Seq{5}, Channel::broadcast, "apply_request", {}, a, std::nullopt, {kE0.value, kE1.value}});
+  const auto out = feed(EngineLeft{kE1});
+  ASSERT_THAT(out, SizeIs(2));
+  EXPECT_EQ(evalue(out[1]), "Engine 1 died while running task 's_1_5'");
+  const auto late = feed(Submitted{Seq{6}, Channel::broadcast, "apply_request", {}, b, std::nullopt, {kE1.value}});
+  ASSERT_THAT(late, SizeIs(1));
+  EXPECT_EQ(evalue(late[0]), "An engine has left: choose targets anew");
+}
+
 }  // namespace
 }  // namespace camshaft::client

@@ -72,7 +72,7 @@ void ClientIo::shut(std::string reason) {
     refusing_ = true;
     late.swap(inbox_);
   }
-  for (const Queued& each : late) fail(each.request, reason);
+  for (const Queued& each : late) fail(each, reason);
   handle(client::Closing{std::move(reason)});
   board_->flush();
   board_->close();
@@ -126,6 +126,7 @@ void ClientIo::open_sockets() {
   open_line(Channel::mux, connection_.mux);
   open_line(Channel::task, connection_.task);
   open_line(Channel::control, connection_.control);
+  if (connection_.broadcast != 0) open_line(Channel::broadcast, connection_.broadcast);
 }
 
 // The news of engines must be subscribed to before we ask which there are: nobody slips through between.
@@ -193,17 +194,32 @@ void ClientIo::on_line_event(Channel channel, const net::SocketEvent& event) {
 }
 
 void ClientIo::submit(RequestPtr request, Submission submission) {
+  enqueue({std::move(request), std::move(submission)});
+}
+
+void ClientIo::broadcast(std::vector<RequestPtr> requests, Submission submission) {
+  enqueue({nullptr, std::move(submission), std::move(requests)});
+}
+
+void ClientIo::enqueue(Queued queued) {
   bool first = false;
+  bool refused = false;
   {
     const std::lock_guard lock(inbox_mutex_);
-    if (!refusing_) {
+    refused = refusing_;
+    if (!refused) {
       first = inbox_.empty();
-      inbox_.push_back({std::move(request), std::move(submission)});
+      inbox_.push_back(std::move(queued));
     }
   }
   if (first) loop_.post([this] { take_inbox(); });
   // Nobody else has seen a refused request yet, so this thread may answer it.
-  if (request) fail(request, "The client is closed: make a new one");
+  if (refused) fail(queued, "The client is closed: make a new one");
+}
+
+void ClientIo::fail(const Queued& queued, std::string_view why) {
+  if (queued.request) fail(queued.request, why);
+  for (const RequestPtr& part : queued.parts) fail(part, why);
 }
 
 void ClientIo::fail(const RequestPtr& request, std::string_view why) {
@@ -216,14 +232,14 @@ void ClientIo::take_inbox() {
     const std::lock_guard lock(inbox_mutex_);
     taken.swap(inbox_);
   }
-  for (Queued& each : taken) begin(std::move(each));
+  for (Queued& each : taken) each.request ? begin(std::move(each)) : begin_broadcast(std::move(each));
 }
 
 void ClientIo::begin(Queued queued) {
   const Line& used = line(queued.submission.channel);
   newest_seq_ = std::max(newest_seq_, queued.request->seq_);
   if (used.lost) {
-    fail(queued.request, fmt::format("The controller at {} is not reachable. Is ipcontroller running?", used.address));
+    fail(queued, fmt::format("The controller at {} is not reachable. Is ipcontroller running?", used.address));
     return;
   }
   sending_ = &queued.submission;
@@ -232,12 +248,40 @@ void ClientIo::begin(Queued queued) {
   sending_ = nullptr;
 }
 
-void ClientIo::transmit(const Request& request, Submission submission) {
+void ClientIo::begin_broadcast(Queued queued) {
+  const Line& used = line(Channel::broadcast);
+  for (const RequestPtr& part : queued.parts) newest_seq_ = std::max(newest_seq_, part->seq_);
+  if (used.lost) {
+    fail(queued, fmt::format("The controller at {} is not reachable. Is ipcontroller running?", used.address));
+    return;
+  }
+  const Request& first = *queued.parts.front();
+  const std::uint64_t message = first.part_of_ != 0 ? first.part_of_ : first.seq_;
+  const WallTime submitted = first.submitted();
+  if (first.part_of_ == 0) {  // coalescing: the core says whether it is sent
+    sending_ = &queued.submission;
+    handle(client::Submitted{client::Seq{message},
+                             Channel::broadcast,
+                             queued.submission.msg_type,
+                             {},
+                             queued.parts.front(),
+                             std::nullopt,
+                             queued.submission.engines});
+    sending_ = nullptr;
+    return;
+  }
+  for (const RequestPtr& part : queued.parts)
+    handle(client::Submitted{client::Seq{part->seq_}, Channel::broadcast, queued.submission.msg_type, part->engine(),
+                             part, client::Seq{message}});
+  transmit(message, submitted, std::move(queued.submission));
+}
+
+void ClientIo::transmit(std::uint64_t seq, WallTime submitted, Submission submission) {
   wire::Outgoing message;
   if (submission.channel == Channel::mux || submission.channel == Channel::control)
     message.identities = {Blob::of(std::move(submission.engine))};
-  message.header = Blob::of(wire::make_header(MsgId(request.msg_id()), submission.msg_type, SessionId(session_),
-                                              options_.username, request.submitted()));
+  message.header = Blob::of(wire::make_header(MsgId(board_->id_prefix() + std::to_string(seq)), submission.msg_type,
+                                              SessionId(session_), options_.username, submitted));
   message.metadata = std::move(submission.metadata);
   message.content = std::move(submission.content);
   message.buffers = std::move(submission.buffers);
@@ -254,7 +298,8 @@ void ClientIo::perform_all() {
   const auto request_of = [](const client::Owner& owner) { return std::static_pointer_cast<Request>(owner); };
   for (client::Action& action : actions_) {
     if (auto* transmitted = std::get_if<client::Transmit>(&action)) {
-      transmit(*request_of(transmitted->owner), std::move(*sending_));
+      const RequestPtr request = request_of(transmitted->owner);
+      transmit(request->seq_, request->submitted(), std::move(*sending_));
     } else if (auto* answer = std::get_if<client::Answer>(&action)) {
       board_->answer(request_of(answer->owner), std::move(answer->reply), answer->status, answer->outputs_done,
                      clock_.wall());

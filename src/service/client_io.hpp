@@ -33,11 +33,14 @@ class ClientIo final {
   std::optional<Result<Done>> connected(Duration wait);
   /// Queues a request; one wake-up serves all that are queued before the io thread looks.
   void submit(RequestPtr request, Submission submission);
+  /// Queues one message for several requests: the parts of a broadcast, or the one that gets its coalesced reply.
+  void broadcast(std::vector<RequestPtr> requests, Submission submission);
 
  private:
   struct Queued {
-    RequestPtr request;
+    RequestPtr request;  // null for a broadcast
     Submission submission;
+    std::vector<RequestPtr> parts{};
   };
   // A connection that requests and replies travel by.
   struct Line {
@@ -59,9 +62,12 @@ class ClientIo final {
   void settle(Result<Done> how);
   std::string silence() const;
   void take_inbox();
+  void enqueue(Queued queued);
   void begin(Queued queued);
+  void begin_broadcast(Queued queued);
   void fail(const RequestPtr& request, std::string_view why);
-  void transmit(const Request& request, Submission submission);
+  void fail(const Queued& queued, std::string_view why);
+  void transmit(std::uint64_t seq, WallTime submitted, Submission submission);
   template <class Event>
   void handle(Event event);
   void perform_all();
@@ -85,7 +91,7 @@ class ClientIo final {
   Submission* sending_ = nullptr;  // what a Transmit action sends
   wire::ReplayGuard outputs_seen_;
   wire::ReplayGuard notifications_seen_;
-  std::array<Line, 4> lines_;
+  std::array<Line, 5> lines_;
   std::unique_ptr<net::Socket> notification_, iopub_;
   bool notification_up_ = false, iopub_up_ = false, asked_ = false, answered_ = false, ready_ = false, shut_ = false;
   std::uint64_t newest_seq_ = 0;

@@ -12,10 +12,15 @@ namespace {
 constexpr std::chrono::microseconds kStayAwake{500};
 }  // namespace
 
-Request::Request(std::shared_ptr<ClientBoard> board, std::uint64_t seq, std::string engine, WallTime submitted)
-    : board_(std::move(board)), seq_(seq), engine_(std::move(engine)), submitted_(submitted) {}
+Request::Request(std::shared_ptr<ClientBoard> board, std::uint64_t seq, std::string engine, WallTime submitted,
+                 std::uint64_t part_of)
+    : board_(std::move(board)), seq_(seq), part_of_(part_of), engine_(std::move(engine)), submitted_(submitted) {}
 
-std::string Request::msg_id() const { return board_->id_prefix() + std::to_string(seq_); }
+std::string Request::msg_id() const {
+  // The broadcast scheduler makes the id of each engine's copy so.
+  if (part_of_ != 0) return board_->id_prefix() + std::to_string(part_of_) + "_" + engine_;
+  return board_->id_prefix() + std::to_string(seq_);
+}
 
 const client::Reply& Request::reply() const {
   static const client::Reply kPending;

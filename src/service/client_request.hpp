@@ -29,7 +29,9 @@ class ClientBoard;
 
 class Request final {
  public:
-  Request(std::shared_ptr<ClientBoard> board, std::uint64_t seq, std::string engine, WallTime submitted);
+  /// `part_of`: the number of the broadcast that this is one engine's part of, or 0.
+  Request(std::shared_ptr<ClientBoard> board, std::uint64_t seq, std::string engine, WallTime submitted,
+          std::uint64_t part_of = 0);
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
@@ -59,6 +61,7 @@ class Request final {
 
   const std::shared_ptr<ClientBoard> board_;
   const std::uint64_t seq_;
+  const std::uint64_t part_of_;
   const std::string engine_;
   const WallTime submitted_;
   WallTime received_{};

@@ -68,6 +68,24 @@ RequestPtr ClientService::submit(Submission submission) {
   return request;
 }
 
+std::vector<RequestPtr> ClientService::broadcast(Submission submission, std::vector<std::string> engines,
+                                                 bool coalescing) {
+  const WallTime now = clock_.wall();
+  const std::uint64_t message = next_seq_.fetch_add(1);
+  submission.channel = client::Channel::broadcast;
+  std::vector<RequestPtr> made;
+  if (coalescing) {
+    made.push_back(std::make_shared<Request>(board_, message, "", now));
+    submission.engines = std::move(engines);
+  } else {
+    for (std::string& engine : engines)
+      made.push_back(std::make_shared<Request>(board_, next_seq_.fetch_add(1), std::move(engine), now, message));
+  }
+  for (const RequestPtr& request : made) request->buffers_ = submission.lease;
+  io_->broadcast(made, std::move(submission));
+  return made;
+}
+
 bool ClientService::wait(std::span<const RequestPtr> requests, Duration timeout, WaitFor what) {
   return Wait(*board_, requests, what).until(std::chrono::steady_clock::now() + std::min(timeout, kForever));
 }

@@ -40,6 +40,7 @@ struct Submission {
   Blob metadata = Blob::of_static("{}");  // JSON text
   std::vector<Blob> buffers;              // large ones are not copied: they must not change before Request::sent()
   std::string engine;                     // uuid; for mux and control
+  std::vector<std::string> engines{};     // uuids; for a broadcast whose replies become one
   std::weak_ptr<const void> lease{};      // expires with the last of the large buffers; see Request::sent()
 };
 
@@ -68,6 +69,9 @@ class ClientService final {
 
   /// Sends a request and returns at once.
   RequestPtr submit(Submission submission);
+  /// Sends one message for all of `engines` (uuids), which the controller's broadcast scheduler multiplies; returns a
+  /// request for each engine, or a single one whose reply is made of all. `submission.metadata` must name the targets.
+  std::vector<RequestPtr> broadcast(Submission submission, std::vector<std::string> engines, bool coalescing);
   /// True when all (or any) are done within `timeout`.
   bool wait(std::span<const RequestPtr> requests, Duration timeout, WaitFor what = {});
   /// For waits in slices, generations of engines, and watching.

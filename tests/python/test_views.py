@@ -391,6 +391,38 @@ def test_sync_imports(rc, capsys):
     assert rc[:].apply_sync(MAIN(lambda: (colorsys.__name__, str(Fraction(1, 2))))) == [("colorsys", "1/2")] * 2  # noqa: F821
 
 
+def test_sync_imports_under_other_names(rc, capsys):
+    with rc[:].sync_imports(quiet=True):
+        import collections.abc as abcs  # noqa: F401
+        import email.message  # noqa: F401
+        import fractions as fr  # noqa: F401
+        from decimal import Decimal as D  # noqa: F401
+        from decimal import getcontext  # noqa: F401, I001
+    assert capsys.readouterr().out == ""
+    expected = ["collections.abc", "email.message", "fractions", "Decimal", "getcontext", "localcontext"]
+    names = "abcs, email.message, fr, D, getcontext, lc"
+    assert rc[:].pull(f"[each.__name__ for each in ({names})]", block=True) == [expected] * 2
+    assert rc[:].pull("'collections' in globals() or 'decimal' in globals()", block=True) == [False] * 2
+
+
+def test_sync_imports_on_the_engines_only(rc):
+    with rc[:].sync_imports(local=False, quiet=True):
+        import colorsys as colours
+        from fractions import Fraction
+    assert rc[:].pull("str(Fraction(1, 2)) + colours.__name__", block=True) == ["1/2colorsys"] * 2
+    with pytest.raises(AttributeError, match="imported on the engines only"):
+        colours.rgb_to_hsv(0, 0, 0)
+    assert Fraction.__name__ == "fractions.Fraction"
+    with pytest.raises(error.RemoteError, match="ModuleNotFoundError"), rc[0].sync_imports(local=False):
+        import no_such_module_anywhere  # noqa: F401
+
+
+def test_engines_of_another_python_are_named_when_connecting(core):
+    core.join(7, "camshaft-py27-late")
+    with pytest.warns(RuntimeWarning, match=r"but engines do not \(7: Python 2.7\), so functions cannot be sent"):
+        make_client(core).close()
+
+
 def test_executor(rc):
     with rc.executor() as executor:
         assert executor.submit(add, 1).result() == 11

@@ -11,6 +11,16 @@ from typing import Any
 
 from ..error import SerializationError
 from . import official, p5
+from .choice import (
+    can,
+    can_map,
+    register_reducer,
+    uncan,
+    uncan_map,
+    use_cloudpickle,
+    use_dill,
+    use_pickle,
+)
 from .p5 import CODEC, check_codec
 from .reference import PrePickled, Reference
 
@@ -19,11 +29,24 @@ __all__ = [
     "PrePickled",
     "Reference",
     "SerializationError",
+    "can",
+    "can_map",
     "check_codec",
+    "deserialize_object",
+    "pack_apply_message",
+    "register_reducer",
+    "serialize_object",
+    "uncan",
+    "uncan_map",
+    "unpack_apply_message",
+    "use_cloudpickle",
+    "use_dill",
+    "use_pickle",
     "pack_call",
     "pack_result",
     "unpack_call",
     "unpack_result",
+    "unpack_results",
 ]
 
 
@@ -64,3 +87,41 @@ def unpack_result(buffers: Sequence[Any], codec: str | None, namespace: dict[str
     if codec is None:
         return official.unpack_result(buffers, namespace)
     return p5.unpack_result(buffers, codec, namespace)
+
+
+def unpack_results(buffers: Sequence[Any], codec: str | None, count: int) -> list[Any]:
+    """`count` results from the buffers of as many replies, one after the other."""
+    if codec is None:
+        frames = list(buffers)
+        return [official.deserialize(frames, None) for _ in range(count)]
+    return p5.unpack_results(buffers, codec, count)
+
+
+def serialize_object(obj: Any, buffer_threshold: int = 1024, item_threshold: int = 64) -> list[Any]:
+    """`obj` as the original system writes it: a pickle, then the buffers that are larger than `buffer_threshold` bytes.
+
+    Containers with fewer items than `item_threshold` are searched for buffers, one level deep.
+    """
+    return official.serialize(obj, buffer_threshold, item_threshold)
+
+
+def deserialize_object(buffers: Sequence[Any], g: dict[str, Any] | None = None) -> tuple[Any, list[Any]]:
+    """(object, what is left of `buffers`); `g` becomes the globals of functions and holds what References name."""
+    frames = list(buffers)
+    return official.deserialize(frames, g), frames
+
+
+def pack_apply_message(
+    f: Any,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    buffer_threshold: int = 1024,
+    item_threshold: int = 64,
+) -> list[Any]:
+    """The buffers of a call as the original system writes them."""
+    return official.pack_call(f, tuple(args), dict(kwargs), buffer_threshold, item_threshold)
+
+
+def unpack_apply_message(bufs: Sequence[Any], g: dict[str, Any] | None = None, copy: bool = True) -> Any:
+    """(f, args, kwargs) from what `pack_apply_message` made. `copy` is of no effect."""
+    return official.unpack_call(bufs, g)

@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from . import shipped
+from . import choice, shipped
 from .reference import PrePickled, Reference
 
 OUT_OF_BAND = 4096
@@ -63,6 +63,8 @@ _FILL_CLASS = _shipped(shipped.fill_class)
 _MAKE_ENUM = _shipped(shipped.make_enum)
 _CELL = attribute_of("types", "CellType")
 _NAMED_TYPES = {kind: name for name, kind in vars(types).items() if isinstance(kind, type) and name[0].isupper()}
+_OURS = (Call, Reference, PrePickled)
+_others: dict[str, Any] = {}
 _PLAIN_PICKLE = {type(None), type(...), type(NotImplemented)}
 
 
@@ -77,6 +79,8 @@ class ByValuePickler(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         """How pickle asks for our way to write `obj`; NotImplemented means pickle's own."""
         kind = type(obj)
+        if not choice.is_empty() and (wanted := choice.reduce_as_registered(obj)) is not NotImplemented:
+            return wanted
         handler = _HANDLERS.get(kind)
         if handler is not None:
             return handler(self, obj)
@@ -116,10 +120,34 @@ class ByValuePickler(pickle.Pickler):
 
 
 def dumps(obj: Any, buffer_callback: Callback = None) -> bytes:
-    """Pickle `obj` by value, protocol 5."""
+    """Pickle `obj` by value, protocol 5; with the pickler that the user chose."""
     file = io.BytesIO()
+    if choice.chosen() != "pickle":
+        _other_pickler()(file, 5, buffer_callback=buffer_callback).dump(obj)
+        return file.getvalue()
     ByValuePickler(file, 5, buffer_callback=buffer_callback).dump(obj)
     return file.getvalue()
+
+
+def _other_pickler() -> Any:
+    """The chosen package's pickler, which leaves to us what only we know."""
+    name = choice.chosen()
+    made = _others.get(name)
+    if made is None:
+        base: Any = importlib.import_module(name).Pickler
+
+        class Other(base):
+            def reducer_override(self, obj: Any) -> Any:
+                wanted = choice.reduce_as_registered(obj)
+                if wanted is not NotImplemented:
+                    return wanted
+                if type(obj) in _OURS or type(obj).__module__.startswith("camshaft.serialize"):
+                    return _HANDLERS[type(obj)](self, obj) if type(obj) in _HANDLERS else NotImplemented
+                inherited = getattr(super(), "reducer_override", None)
+                return NotImplemented if inherited is None else inherited(obj)
+
+        made = _others[name] = Other
+    return made
 
 
 def by_reference(obj: Any) -> bool:

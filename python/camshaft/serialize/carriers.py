@@ -260,11 +260,14 @@ _REPLACED = {
     ("ipyparallel.datapub", "publish_data"): "camshaft.engine.datapub",
     **{("ipyparallel.serialize.canning", name): __name__ for name in ("use_cloudpickle", "use_dill", "use_pickle")},
 }
+_ORIGINALS = frozenset("client cluster controller datapub engine error joblib serialize util".split())
+"""Parts of the original whose functions are its client's own operations; others (its tests) are user code."""
 
 
 def module_namespace(module: str) -> dict[str, Any]:
     """The globals for a received function of `module`; functions of the original get what they use from us."""
-    if module != "ipyparallel" and not module.startswith("ipyparallel."):
+    root, _, rest = module.partition(".")
+    if root != "ipyparallel" or (rest and rest.partition(".")[0] not in _ORIGINALS):
         return vars(importlib.import_module(module))
     if module in _MODULES:
         return vars(importlib.import_module(_MODULES[module]))

@@ -34,10 +34,10 @@ class _Outgoing:
         self.buffer = buffer
         self.attributes = attributes
 
-    def collect(self, out: list[Any]) -> None:
-        """Move a large buffer to `out`; leave a small one in the pickle."""
+    def collect(self, out: list[Any], threshold: int) -> None:
+        """Move a buffer of more than `threshold` bytes to `out`; leave a small one in the pickle."""
         size = memoryview(self.buffer).nbytes
-        if size > BUFFER_THRESHOLD:
+        if size > threshold:
             out.append(self.buffer)
             self.buffer = None
         elif not isinstance(self.buffer, bytes):
@@ -70,7 +70,7 @@ def _wrap(obj: Any) -> Any:
     return obj
 
 
-def serialize(obj: Any) -> list[Any]:
+def serialize(obj: Any, buffer_threshold: int = BUFFER_THRESHOLD, item_threshold: int = ITEM_THRESHOLD) -> list[Any]:
     """Frames of one object. Raises what pickle raises."""
     if type(obj) is PrePickled:
         return list(obj.frames("official", serialize))
@@ -78,14 +78,14 @@ def serialize(obj: Any) -> list[Any]:
     found: list[Any] = []
     buffers: list[Any] = []
     wrapped: Any
-    if kind in (list, tuple, set) and len(obj) < ITEM_THRESHOLD:
+    if kind in (list, tuple, set) and len(obj) < item_threshold:
         if kind is set:
             # the reader fills carriers in the order in which it walks its set: keep buffers inside the elements
             wrapped = obj
         else:
             wrapped = kind([_wrap(item) for item in obj])
             found = list(wrapped)
-    elif kind is dict and len(obj) < ITEM_THRESHOLD:
+    elif kind is dict and len(obj) < item_threshold:
         try:
             keys = sorted(obj)
         except TypeError:
@@ -100,7 +100,7 @@ def serialize(obj: Any) -> list[Any]:
         found = [wrapped]
     for item in found:
         if type(item) is _Outgoing:
-            item.collect(buffers)
+            item.collect(buffers, buffer_threshold)
     return [byvalue.dumps(wrapped), *buffers]
 
 
@@ -135,16 +135,22 @@ def _restore(item: Any, frames: list[Any]) -> None:
             buffers[index] = frames.pop(0)
 
 
-def pack_call(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+def pack_call(
+    f: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    buffer_threshold: int = BUFFER_THRESHOLD,
+    item_threshold: int = ITEM_THRESHOLD,
+) -> list[Any]:
     """Buffers of a request; see camshaft.serialize.pack_call."""
     try:
         names = sorted(kwargs)
         frames: list[Any] = []
         for arg in args:
-            frames += serialize(arg)
+            frames += serialize(arg, buffer_threshold, item_threshold)
         narg_bufs = len(frames)
         for name in names:
-            frames += serialize(kwargs[name])
+            frames += serialize(kwargs[name], buffer_threshold, item_threshold)
         info = {"nargs": len(args), "narg_bufs": narg_bufs, "kw_keys": names}
         return [*serialize(f), pickle.dumps(info, 4), *frames]
     except Exception as error:

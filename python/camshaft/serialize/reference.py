@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
+
+from . import choice
 
 
 class Reference:
@@ -36,20 +39,23 @@ class Reference:
 class PrePickled:
     """An object that is pickled once and sent many times: as the function of many calls, or as an argument.
 
-    Later changes of the object are not seen. The frames for each kind of receiver are made when first needed.
+    Later changes of the object are not seen. The frames for each kind of receiver are made when first needed; with
+    `own`, by our own pickler, whatever the user chose.
     """
 
-    __slots__ = ("_frames", "obj")
+    __slots__ = ("_frames", "_own", "obj")
 
-    def __init__(self, obj: Any) -> None:
+    def __init__(self, obj: Any, own: bool = False) -> None:
         self.obj = obj
+        self._own = own
         self._frames: dict[str, list[Any]] = {}
 
     def frames(self, kind: str, make: Any) -> list[Any]:
         """The frames in layout `kind`, made by `make(obj)` at first use."""
         found = self._frames.get(kind)
         if found is None:
-            found = self._frames[kind] = make(self.obj)
+            with choice.own_pickler() if self._own else contextlib.nullcontext():
+                found = self._frames[kind] = make(self.obj)
         return found
 
     def __repr__(self) -> str:
