@@ -397,7 +397,8 @@ def test_sync_imports_under_other_names(rc, capsys):
         import email.message  # noqa: F401
         import fractions as fr  # noqa: F401
         from decimal import Decimal as D  # noqa: F401
-        from decimal import getcontext  # noqa: F401, I001
+
+        exec("from decimal import getcontext, localcontext as lc")
     assert capsys.readouterr().out == ""
     expected = ["collections.abc", "email.message", "fractions", "Decimal", "getcontext", "localcontext"]
     names = "abcs, email.message, fr, D, getcontext, lc"
