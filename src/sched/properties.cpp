@@ -9,6 +9,11 @@
 #include "sched/json_value.hpp"
 
 namespace camshaft::sched {
+
+// Spelt out: clang 14 crashes on defaulted comparisons of a type that holds itself through a variant.
+bool Value::operator==(const Value& other) const { return is == other.is; }
+bool Member::operator==(const Member& other) const { return name == other.name && value == other.value; }
+
 namespace {
 
 namespace dom = simdjson::dom;

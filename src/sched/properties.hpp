@@ -24,9 +24,8 @@ struct Value {
 struct Member {
   std::string name;
   Value value;
-  bool operator==(const Member&) const = default;
+  bool operator==(const Member&) const;
 };
-inline bool Value::operator==(const Value&) const = default;
 
 /// An engine's properties by name.
 using Properties = std::map<std::string, Value, std::less<>>;
