@@ -211,6 +211,8 @@ class EngineCore:
         max_heartbeat_misses: int = 50,
         username: str = "",
         kernel_info: str = "{}",
+        properties: str = "{}",
+        version: str = "",
         lifeline: int = -1,
         log_descriptor: int = 2,
         log_level: int = 20,
@@ -228,6 +230,12 @@ class EngineCore:
         buffers: Sequence[Buffer] = (),
     ) -> None: ...
     def log(self, level: int, line: str) -> None: ...
+    def properties(self) -> str:
+        """The engine's properties, JSON text."""
+    def change_properties(self, changes: str) -> None:
+        """Change them (a JSON object; null removes) and tell the controller. ValueError for other text."""
+    def takes_interrupt(self) -> bool:
+        """Whether the SIGINT that has just come is meant for the request that runs now."""
     def stop(self, code: int = 0, grace: float = 2.0) -> None:
         """Leave the controller; next() returns None. The process ends by force if close() does not come in time."""
     def close(self) -> None: ...

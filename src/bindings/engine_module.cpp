@@ -174,7 +174,8 @@ std::shared_ptr<EngineHost> make_host(std::string uuid, std::string file, std::o
                                       std::optional<std::string> location, std::optional<std::string> key,
                                       std::optional<int> engine_id, double timeout, double wait_for_file,
                                       int max_heartbeat_misses, std::string username, std::string kernel_info,
-                                      int lifeline, int log_descriptor, int log_level) {
+                                      std::string properties, std::string version, int lifeline, int log_descriptor,
+                                      int log_level) {
   service::EngineConfig config;
   config.membership.uuid = EngineId(std::move(uuid));
   if (engine_id) config.membership.requested = EngineNumber{*engine_id};
@@ -187,6 +188,8 @@ std::shared_ptr<EngineHost> make_host(std::string uuid, std::string file, std::o
   config.key = std::move(key);
   config.username = std::move(username);
   config.kernel_info = std::move(kernel_info);
+  config.properties = std::move(properties);
+  config.version = std::move(version);
   config.lifeline = lifeline;
   if (lifeline >= 0 && fcntl(lifeline, F_SETFD, FD_CLOEXEC) != 0)
     throw nb::value_error("CAMSHAFT_LIFELINE_FD does not name an open descriptor");
@@ -221,7 +224,8 @@ void bind_engine(nb::module_& m) {
       .def(nb::new_(&make_host), nb::kw_only(), nb::arg("uuid"), nb::arg("file"), nb::arg("connection") = nb::none(),
            nb::arg("location") = nb::none(), nb::arg("key") = nb::none(), nb::arg("engine_id") = nb::none(),
            nb::arg("timeout") = 10.0, nb::arg("wait_for_file") = 0.0, nb::arg("max_heartbeat_misses") = 50,
-           nb::arg("username") = "", nb::arg("kernel_info") = "{}", nb::arg("lifeline") = -1,
+           nb::arg("username") = "", nb::arg("kernel_info") = "{}",
+           nb::arg("properties") = "{}", nb::arg("version") = "", nb::arg("lifeline") = -1,
            nb::arg("log_descriptor") = 2, nb::arg("log_level") = 20)
       .def("next", &EngineHost::next, "The next request, or None when the engine is to stop. Waits without the GIL.")
       .def(
@@ -251,6 +255,12 @@ void bind_engine(nb::module_& m) {
       .def(
           "stop", [](EngineHost& self, int code, double grace) { self.service->stop(code, seconds(grace)); },
           nb::arg("code") = 0, nb::arg("grace") = 2.0)
+      .def("properties", [](EngineHost& self) { return self.service->properties(); })
+      .def(
+          "change_properties",
+          [](EngineHost& self, const std::string& changes) { self.service->change_properties(changes); },
+          nb::arg("changes"))
+      .def("takes_interrupt", [](EngineHost& self) { return self.service->takes_interrupt(); })
       .def("close", &EngineHost::close)
       .def_prop_ro(
           "wakeup_fd", [](const EngineHost& self) { return self.wake_pipe.write_end(); }, "For signal.set_wakeup_fd.")

@@ -11,20 +11,20 @@ namespace {
 
 using nlohmann::json;
 
-ControlRequest read_abort(const json& content) {
-  AbortRequest request;
-  const auto ids = content.find("msg_ids");
-  if (ids == content.end() || ids->is_null()) return request;
-  if (ids->is_string()) {
-    request.ids.emplace_back(ids->get<std::string>());
-    return request;
+// The ids that a request names, none when it names none, as the Request that `make` makes of them.
+template <class Make>
+ControlRequest read_ids(const json& content, Make make) {
+  const BadControl bad{"TypeError", "msg_ids must be a string or a list of strings"};
+  std::vector<MsgId> ids;
+  const auto found = content.find("msg_ids");
+  if (found == content.end() || found->is_null()) return make(std::move(ids));
+  if (found->is_string()) return make({MsgId(found->get<std::string>())});
+  if (!found->is_array()) return bad;
+  for (const json& id : *found) {
+    if (!id.is_string()) return bad;
+    ids.emplace_back(id.get<std::string>());
   }
-  if (!ids->is_array()) return BadControl{"TypeError", "msg_ids must be a string or a list of strings"};
-  for (const json& id : *ids) {
-    if (!id.is_string()) return BadControl{"TypeError", "msg_ids must be a string or a list of strings"};
-    request.ids.emplace_back(id.get<std::string>());
-  }
-  return request;
+  return make(std::move(ids));
 }
 
 ControlRequest read_signal(const json& content) {
@@ -59,9 +59,15 @@ std::optional<int> signal_number(std::string_view name) {
 ControlRequest read_control(std::string_view msg_type, std::string_view content) {
   const json body = json::parse(content, nullptr, false);
   if (!body.is_object()) return BadControl{"ValueError", "the content of a control message must be a JSON object"};
-  if (msg_type == "abort_request") return read_abort(body);
+  using Ids = std::vector<MsgId>;
+  if (msg_type == "abort_request") return read_ids(body, [](Ids ids) { return AbortRequest{std::move(ids)}; });
+  if (msg_type == "recall_request") return read_ids(body, [](Ids ids) { return RecallRequest{std::move(ids)}; });
+  if (msg_type == "kill_request") return read_ids(body, [](Ids ids) { return KillRequest{std::move(ids)}; });
   if (msg_type == "signal_request") return read_signal(body);
-  if (msg_type == "interrupt_request") return InterruptRequest{};
+  if (msg_type == "interrupt_request") {
+    if (!body.contains("msg_ids")) return InterruptRequest{};
+    return read_ids(body, [](Ids ids) { return InterruptRequest{std::move(ids)}; });
+  }
   if (msg_type == "clear_request") return ClearRequest{};
   if (msg_type == "kernel_info_request") return KernelInfoRequest{};
   if (msg_type == "shutdown_request") {
@@ -69,6 +75,10 @@ ControlRequest read_control(std::string_view msg_type, std::string_view content)
     return ShutdownRequest{restart != body.end() && restart->is_boolean() && restart->get<bool>()};
   }
   return UnknownControl{};
+}
+
+bool is_about_tasks(std::string_view msg_type) {
+  return msg_type == "recall_request" || msg_type == "interrupt_request" || msg_type == "kill_request";
 }
 
 std::string reply_type(std::string_view request_type) {

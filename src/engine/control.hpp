@@ -19,8 +19,19 @@ struct SignalRequest {
   int signal;
   bool operator==(const SignalRequest&) const = default;
 };
+/// Hand back what has not started of these, so that another engine can run it.
+struct RecallRequest {
+  std::vector<MsgId> ids;
+  bool operator==(const RecallRequest&) const = default;
+};
 struct InterruptRequest {
+  std::optional<std::vector<MsgId>> ids{};  // only if one of these runs; nullopt: whatever runs
   bool operator==(const InterruptRequest&) const = default;
+};
+/// End the process by SIGKILL if one of these runs.
+struct KillRequest {
+  std::vector<MsgId> ids;
+  bool operator==(const KillRequest&) const = default;
 };
 struct ClearRequest {
   bool operator==(const ClearRequest&) const = default;
@@ -40,8 +51,11 @@ struct BadControl {
   std::string ename, evalue;
   bool operator==(const BadControl&) const = default;
 };
-using ControlRequest = std::variant<AbortRequest, SignalRequest, InterruptRequest, ClearRequest, ShutdownRequest,
-                                    KernelInfoRequest, UnknownControl, BadControl>;
+using ControlRequest = std::variant<AbortRequest, RecallRequest, SignalRequest, InterruptRequest, KillRequest,
+                                    ClearRequest, ShutdownRequest, KernelInfoRequest, UnknownControl, BadControl>;
+
+/// Whether this type is a word about tasks that the scheduler sends on the task channel; such words are not answered.
+bool is_about_tasks(std::string_view msg_type);
 
 /// Reads a control message; `content` is JSON text.
 ControlRequest read_control(std::string_view msg_type, std::string_view content);

@@ -40,6 +40,20 @@ void RequestQueue::on(const Abort& event, std::vector<Action>& out) {
     if (ids.contains(id)) remember_abort(id);
 }
 
+void RequestQueue::on(const Recall& event, std::vector<Action>& out) {
+  const std::unordered_set<MsgId> ids(event.ids.begin(), event.ids.end());
+  std::erase_if(waiting_, [&](const Request& request) {
+    if (!ids.contains(request.id)) return false;
+    out.emplace_back(AnswerRecalled{request.ticket});
+    return true;
+  });
+}
+
+std::optional<Ticket> RequestQueue::running_of(const std::vector<MsgId>& ids) const {
+  if (!running_ || std::find(ids.begin(), ids.end(), running_->id) == ids.end()) return std::nullopt;
+  return running_->ticket;
+}
+
 void RequestQueue::on(const Idle&, std::vector<Action>& out) {
   if (running_) throw std::logic_error("the interpreter asked for work while a request was running");
   idle_ = true;
@@ -47,7 +61,7 @@ void RequestQueue::on(const Idle&, std::vector<Action>& out) {
 }
 
 void RequestQueue::on(const Finished& event, std::vector<Action>& out) {
-  if (running_ != event.ticket) throw std::logic_error("a request that was not running has finished");
+  if (running() != event.ticket) throw std::logic_error("a request that was not running has finished");
   running_.reset();
   if (event.aborts_executes) abort_waiting_executes(out);
 }
@@ -61,10 +75,10 @@ void RequestQueue::on(const ControllerLost&, std::vector<Action>& out) {
 
 void RequestQueue::run_next(std::vector<Action>& out) {
   if (waiting_.empty()) return;
-  running_ = waiting_.front().ticket;
+  running_ = std::move(waiting_.front());
   waiting_.pop_front();
   idle_ = false;
-  out.emplace_back(Start{*running_});
+  out.emplace_back(Start{running_->ticket});
 }
 
 void RequestQueue::abort_waiting_executes(std::vector<Action>& out) {

@@ -40,6 +40,10 @@ struct Arrived {
 struct Abort {
   std::vector<MsgId> ids;
 };
+/// The controller wants to give these to another engine: what has not started is handed back, all else goes on.
+struct Recall {
+  std::vector<MsgId> ids;
+};
 /// The interpreter wants something to run.
 struct Idle {};
 /// The running request was answered. `aborts_executes`: it was a non-silent execute that failed with stop_on_error.
@@ -49,7 +53,7 @@ struct Finished {
 };
 /// The controller that sent the waiting requests is gone for good.
 struct ControllerLost {};
-using Event = std::variant<Arrived, Abort, Idle, Finished, ControllerLost>;
+using Event = std::variant<Arrived, Abort, Recall, Idle, Finished, ControllerLost>;
 
 // Actions.
 struct Start {
@@ -60,12 +64,16 @@ struct AnswerAborted {
   Ticket ticket;
   bool operator==(const AnswerAborted&) const = default;
 };
+struct AnswerRecalled {
+  Ticket ticket;
+  bool operator==(const AnswerRecalled&) const = default;
+};
 /// Forget the request without an answer: nobody waits for it.
 struct Discard {
   Ticket ticket;
   bool operator==(const Discard&) const = default;
 };
-using Action = std::variant<Start, AnswerAborted, Discard>;
+using Action = std::variant<Start, AnswerAborted, AnswerRecalled, Discard>;
 
 class RequestQueue final {
  public:
@@ -75,13 +83,18 @@ class RequestQueue final {
   std::vector<Action> handle(const Event& event);
 
   std::size_t waiting() const { return waiting_.size(); }
-  std::optional<Ticket> running() const { return running_; }
+  std::optional<Ticket> running() const {
+    return running_ ? std::optional(running_->ticket) : std::nullopt;
+  }
+  /// The running request if its id is one of `ids`.
+  std::optional<Ticket> running_of(const std::vector<MsgId>& ids) const;
   /// Throws std::logic_error when an invariant does not hold.
   void check() const;
 
  private:
   void on(const Arrived& event, std::vector<Action>& out);
   void on(const Abort& event, std::vector<Action>& out);
+  void on(const Recall& event, std::vector<Action>& out);
   void on(const Idle& event, std::vector<Action>& out);
   void on(const Finished& event, std::vector<Action>& out);
   void on(const ControllerLost& event, std::vector<Action>& out);
@@ -91,7 +104,7 @@ class RequestQueue final {
 
   std::size_t max_aborts_;
   std::deque<Request> waiting_;        // in the order in which they will run
-  std::optional<Ticket> running_;      // set from Start until Finished
+  std::optional<Request> running_;     // set from Start until Finished
   bool idle_ = false;                  // the interpreter asked and got nothing: then waiting_ is empty
   std::unordered_set<MsgId> aborted_;  // ids of requests that have not arrived yet
   std::deque<MsgId> aborted_order_;    // oldest first; may hold ids that have left aborted_

@@ -126,5 +126,30 @@ TEST(RequestQueue, TheOwnersMistakesAreFound) {
   EXPECT_THROW(queue.handle(Idle{}), std::logic_error);
 }
 
+TEST_F(RequestQueueTest, WhatHasNotStartedIsHandedBack) {
+  feed(Arrived{{t1, a}});
+  feed(Arrived{{t2, b}});
+  feed(Arrived{{t3, c}});
+  feed(Idle{});
+  EXPECT_THAT(feed(Recall{{a, c}}), ElementsAre(AnswerRecalled{t3}));  // `a` runs, and runs on
+  feed(Finished{t1});
+  EXPECT_THAT(feed(Idle{}), ElementsAre(Start{t2}));
+}
+
+TEST_F(RequestQueueTest, ARecallOfWhatIsNotHereIsForgotten) {
+  EXPECT_THAT(feed(Recall{{a}}), IsEmpty());
+  feed(Arrived{{t1, a}});
+  EXPECT_THAT(feed(Idle{}), ElementsAre(Start{t1}));
+}
+
+TEST_F(RequestQueueTest, TellsWhichOfSomeIdsRuns) {
+  feed(Arrived{{t1, a}});
+  feed(Arrived{{t2, b}});
+  EXPECT_EQ(queue.running_of({a, b}), std::nullopt);
+  feed(Idle{});
+  EXPECT_EQ(queue.running_of({b, a}), t1);
+  EXPECT_EQ(queue.running_of({b}), std::nullopt);
+}
+
 }  // namespace
 }  // namespace camshaft::engine

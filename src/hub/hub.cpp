@@ -33,6 +33,10 @@ std::string notification_content(EngineNumber number, const EngineId& uuid) {
 std::optional<Event> read_engine_request(std::string_view msg_type, const ClientId& from,
                                          const nlohmann::json& content) {
   const bool registration = msg_type == "registration_request";
+  const auto member = [&](const char* key) {
+    return content.is_object() && content.contains(key) ? content[key] : nlohmann::json();
+  };
+  if (msg_type == "properties_notification") return PropertiesChanged{EngineId(from.value), member("changes")};
   if (!registration && msg_type != "unregistration_request") return std::nullopt;
   EngineId uuid;
   std::optional<std::int64_t> number;
@@ -42,7 +46,8 @@ std::optional<Event> read_engine_request(std::string_view msg_type, const Client
     if (const auto found = content.find("id"); found != content.end() && found->is_number_integer())
       number = found->get<std::int64_t>();
   }
-  if (registration) return RegistrationRequested{from, std::move(uuid), number};
+  if (registration)
+    return RegistrationRequested{from, std::move(uuid), number, member("properties"), member("camshaft")};
   return Unregister{number, std::move(uuid), GoneReason::unregistered};
 }
 
@@ -69,7 +74,11 @@ std::vector<Action> Hub::handle(const Event& event, TimePoint now, WallTime wall
       [&](const auto& e) {
         using E = std::decay_t<decltype(e)>;
         if constexpr (std::is_same_v<E, RegistrationRequested> || std::is_same_v<E, Unregister>) {
+          if constexpr (std::is_same_v<E, RegistrationRequested>) learn(e, out);
           perform(registry_.handle(e, now), now, out);
+        } else if constexpr (std::is_same_v<E, PropertiesChanged>) {
+          if (properties_.change(e.uuid, e.changes) && registry_.number_of(e.uuid))
+            out.push_back(EngineChanged{e.uuid});
         } else {
           perform(hearts_.handle(e, now), now, out);
         }
@@ -80,6 +89,15 @@ std::vector<Action> Hub::handle(const Event& event, TimePoint now, WallTime wall
       },
       event);
   return out;
+}
+
+// Only the engine itself speaks from a routing id that is its uuid: nobody else may describe it.
+void Hub::learn(const RegistrationRequested& request, std::vector<Action>& out) {
+  if (request.from.value != request.uuid.value) return;
+  if (request.capabilities.is_object() && request.capabilities.value("recall", nlohmann::json()) == true)
+    recalling_.insert(request.uuid);
+  if (properties_.declare(request.uuid, request.properties) && registry_.number_of(request.uuid))
+    out.push_back(EngineChanged{request.uuid});
 }
 
 TimePoint Hub::next_deadline() const {
@@ -132,8 +150,11 @@ void Hub::perform(std::vector<RegistryAction> actions, TimePoint now, std::vecto
             out.push_back(std::move(a));
           } else if constexpr (std::is_same_v<A, RegistrationDropped>) {
             hearts_.handle(Forget{a.uuid}, now);
+            properties_.forget(a.uuid);
             out.push_back(std::move(a));
           } else if constexpr (std::is_same_v<A, EngineForgotten>) {
+            properties_.forget(a.uuid);
+            recalling_.erase(a.uuid);
             const Load* load = find_load(a.uuid);
             if (load && load->queue + load->tasks == 0) loads_.erase(a.uuid);
           } else {

@@ -17,6 +17,7 @@
 
 #include "core/ids.hpp"
 #include "core/time.hpp"
+#include "hub/engine_properties.hpp"
 #include "hub/heart_monitor.hpp"
 #include "hub/registry.hpp"
 #include "hub/store/store.hpp"
@@ -24,8 +25,14 @@
 
 namespace camshaft::hub {
 
+/// An engine has changed some of its own properties.
+struct PropertiesChanged {
+  EngineId uuid;
+  nlohmann::json changes;
+  bool operator==(const PropertiesChanged&) const = default;
+};
 /// Events about engines. An iopub `shutdown_reply` is Unregister{nullopt, EngineId(header.session), shut_down}.
-using Event = std::variant<Tick, Pong, ConnectionLost, RegistrationRequested, Unregister>;
+using Event = std::variant<Tick, Pong, ConnectionLost, RegistrationRequested, Unregister, PropertiesChanged>;
 
 /// To whoever asked: msg_type registration_reply, parent_header {}, this content. At most one for each request.
 struct RegistrationReply {
@@ -37,10 +44,15 @@ struct RegistrationReply {
 struct SaveEngines {
   bool operator==(const SaveEngines&) const = default;
 };
+/// A registered engine has other properties now: for the schedulers.
+struct EngineChanged {
+  EngineId uuid;
+  bool operator==(const EngineChanged&) const = default;
+};
 /// EngineRegistered and EngineGone go to the schedulers, and to clients as notifications with notification_content().
 /// RegistrationIgnored and RegistrationDropped are for the log.
-using Action = std::variant<RegistrationReply, EngineRegistered, EngineGone, Ping, SaveEngines, RegistrationIgnored,
-                            RegistrationDropped>;
+using Action = std::variant<RegistrationReply, EngineRegistered, EngineGone, EngineChanged, Ping, SaveEngines,
+                            RegistrationIgnored, RegistrationDropped>;
 
 /// The reply to a query; its parent is the request.
 struct Answer {
@@ -48,12 +60,13 @@ struct Answer {
   std::string content;  // JSON text
   std::vector<Blob> buffers;
   bool shut_down = false;  // the controller is asked to stop, after this answer and a shutdown_notification
+  std::vector<PropertiesChanged> changed{};  // by the asking client: for the schedulers, and for the engines themselves
   bool operator==(const Answer&) const = default;
 };
 
 /// Content of registration_notification and unregistration_notification.
 std::string notification_content(EngineNumber number, const EngineId& uuid);
-/// Reads registration_request and unregistration_request; nullopt for other types, which are for answer().
+/// Reads registration_request, unregistration_request and an engine's properties_notification; nullopt for other types, which are for answer().
 std::optional<Event> read_engine_request(std::string_view msg_type, const ClientId& from,
                                          const nlohmann::json& content);
 
@@ -86,6 +99,9 @@ class Hub {
   Answer answer(std::string_view msg_type, const nlohmann::json& content);
 
   const Registry& registry() const { return registry_; }
+  const EngineProperties& properties() const { return properties_; }
+  /// Whether the engine can hand back tasks that it has not started.
+  bool recalls(const EngineId& uuid) const { return recalling_.contains(uuid); }
   std::string engine_state() const { return render_engine_state(registry_.state()); }
   std::size_t pending() const { return pending_.size(); }
   std::size_t unassigned() const { return unassigned_; }
@@ -116,6 +132,7 @@ class Hub {
   void attach(Pending& task, Load* engine);
   void finish(Reply reply, WallTime now);
   Load* find_load(const EngineId& uuid);
+  void learn(const RegistrationRequested& request, std::vector<Action>& out);
   static TaskRecord make_record(Request request, Queue queue);
 
   // hub_queries.cpp
@@ -127,10 +144,13 @@ class Hub {
   Answer purge(const Json& content);
   Answer resubmit(const Json& content) const;
   Answer connections() const;
+  Answer properties(const Json& content);
   Json queue_ids(const std::vector<const Load*>& targets) const;
 
   Options options_;
   Registry registry_;
+  EngineProperties properties_;
+  std::unordered_set<EngineId> recalling_;
   HeartMonitor hearts_;
   Store& store_;
   std::unordered_map<EngineId, Load> loads_;  // nodes do not move: Pending points at them

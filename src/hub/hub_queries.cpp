@@ -120,6 +120,7 @@ void append_result(std::string& json, const TaskRecord& record) {
 
 Answer Hub::answer(std::string_view msg_type, const nlohmann::json& content) {
   if (msg_type == "connection_request") return connections();
+  if (msg_type == "properties_request") return properties(content);
   if (msg_type == "queue_request") return queue_status(content);
   if (msg_type == "load_request") return load(content);
   if (msg_type == "result_request") return results(content);
@@ -137,6 +138,24 @@ Answer Hub::answer(std::string_view msg_type, const nlohmann::json& content) {
     return answer;
   }
   return hub_error(key_error(fmt::format("Bad Message Type: {}", msg_type)));
+}
+
+Answer Hub::properties(const Json& content) {
+  const auto targets = select_targets<Load>(at(content, "targets"), loads_);
+  if (!targets) return failure("properties_reply", {"IndexError", targets.error().message});
+  const Json& changes = at(content, "changes");
+  if (!changes.is_null() && !changes.is_object())
+    return failure("properties_reply", {"TypeError", "changes must be an object of names and values"});
+  Answer answer;
+  Json found = Json::object();
+  for (const Load* load : *targets) {
+    if (!load->live) continue;
+    if (properties_.change(load->uuid, changes)) answer.changed.push_back({load->uuid, changes});
+    found[std::to_string(to_int(load->number))] = properties_.of(load->uuid);
+  }
+  answer.msg_type = "properties_reply";
+  answer.content = json_text({{"status", "ok"}, {"version", properties_.version()}, {"properties", std::move(found)}});
+  return answer;
 }
 
 Answer Hub::connections() const {

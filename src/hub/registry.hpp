@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -27,6 +28,8 @@ struct RegistrationRequested {
   ClientId from;  // routing id of the asking socket; an engine's own socket has its uuid there
   EngineId uuid;  // empty when the request names none
   std::optional<std::int64_t> requested;
+  nlohmann::json properties{};    // what the engine tells of itself; null: nothing
+  nlohmann::json capabilities{};  // what it can beyond the original; null: nothing
   bool operator==(const RegistrationRequested&) const = default;
 };
 struct HeartBegan {

@@ -52,6 +52,7 @@ std::string reply_metadata(const EngineTask& task, const EngineReply& reply, con
       task.metadata.is_coalescing, task.metadata.original_msg_id, task.metadata.label, reply.status);
   if (reply.status == "error")
     fmt::format_to(out, R"(, "engine_info": {{"engine_uuid": "{}", "engine_id": {}}})", uuid.value, to_int(number));
+  if (reply.recalled) text += R"(, "recalled": true)";
   if (task.parent->counted)
     fmt::format_to(out, R"(, "codec": {}, "outputs": {})", wire::quote(task.metadata.codec), task.parent->outputs);
   text += '}';

@@ -69,6 +69,7 @@ struct EngineReply {
   std::string content = R"({"status": "ok"})";  // JSON text
   std::vector<Blob> buffers;
   bool unmet_dependency = false;  // an error that the scheduler hides and retries elsewhere
+  bool recalled = false;          // it did not start: the scheduler gives it to another engine
   bool aborts_executes = false;   // see engine::Finished
   bool silent = false;            // no reply at all: comm messages and unknown types
 };

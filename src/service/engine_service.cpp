@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/date.hpp"
+#include "core/properties.hpp"
 #include "wire/json.hpp"
 
 namespace camshaft::service {
@@ -23,8 +24,6 @@ constexpr Duration kDroppedEvery = seconds(10);
 // How long the interpreter has to stop: user code after an interrupt, and everybody's atexit handlers.
 constexpr Duration kStopGrace = seconds(2);
 constexpr Duration kLifelineGrace = milliseconds(500);
-// A reply leaves the machine within this before a signal may end the process.
-constexpr Duration kReplyLead = milliseconds(30);
 
 // Empties a descriptor of wake-ups; false at its end.
 bool drain(int descriptor) {
@@ -48,7 +47,9 @@ EngineService::EngineService(EngineConfig config, Log& log, std::function<void(E
       loop_(clock_),
       context_(std::make_unique<net::Context>()),
       membership_(config_.membership, clock_.now()),
-      ids_(SessionId(config_.membership.uuid.value), getpid()) {
+      ids_(SessionId(config_.membership.uuid.value), getpid()),
+      properties_(nlohmann::json::parse(config_.properties, nullptr, false)) {
+  if (!properties_.is_object()) properties_ = nlohmann::json::object();
   // Signals belong to the interpreter's thread: the io thread is born with all of them blocked.
   sigset_t all, before;
   sigfillset(&all);
@@ -120,6 +121,8 @@ void EngineService::perform(const engine::MemberAction& action) {
     void operator()(const engine::SendRegistration& a) {
       std::string content = fmt::format(R"({{"uuid": "{}")", self.uuid().value);
       if (a.number) content += fmt::format(R"(, "id": {})", to_int(*a.number));
+      content += fmt::format(R"(, "properties": {}, "camshaft": {{"version": {}, "recall": true}})", self.properties(),
+                             wire::quote(self.config_.version));
       self.send_to_hub("registration_request", content + "}");
     }
     void operator()(const engine::ConnectBroadcast& a) {
@@ -212,9 +215,17 @@ void EngineService::on_ping(Frames frames) {
 
 void EngineService::on_registration(Frames frames) {
   const auto message = open(std::move(frames));
-  if (!message || message->header.msg_type != "registration_reply") return;
+  if (!message) return;
   const auto content = nlohmann::json::parse(message->parts.content.view(), nullptr, false);
   if (!content.is_object()) return;
+  if (message->header.msg_type == "properties_notification") {
+    const auto changes = content.find("changes");
+    if (changes == content.end() || !changes->is_object()) return;
+    const std::lock_guard lock(properties_mutex_);
+    camshaft::change_properties(properties_, *changes);
+    return;
+  }
+  if (message->header.msg_type != "registration_reply") return;
   if (content.value("status", "") == "ok" && content.contains("id") && content["id"].is_number_integer()) {
     engine::Accepted accepted{EngineNumber{content["id"].get<std::int32_t>()}};
     if (content.contains("hb_period") && content["hb_period"].is_number())
@@ -288,6 +299,7 @@ void EngineService::on_shell(Frames frames) {
     send_reply(task, reply);
     return;
   }
+  if (engine::is_about_tasks(message->header.msg_type)) return on_task_word(*message);
   queue(std::move(*message), false);
 }
 
@@ -325,11 +337,13 @@ void EngineService::queue(wire::Message message, bool on_control) {
 void EngineService::settle(const std::vector<engine::Action>& actions) {
   for (const auto& action : actions) {
     const auto* aborted = std::get_if<engine::AnswerAborted>(&action);
-    if (aborted == nullptr) continue;
+    const auto* recalled = std::get_if<engine::AnswerRecalled>(&action);
+    if (aborted == nullptr && recalled == nullptr) continue;
+    const auto ticket = static_cast<std::uint64_t>(aborted != nullptr ? aborted->ticket : recalled->ticket);
     TaskPtr task;
     {
       const std::lock_guard lock(queue_mutex_);
-      const auto found = waiting_.find(static_cast<std::uint64_t>(aborted->ticket));
+      const auto found = waiting_.find(ticket);
       if (found == waiting_.end()) continue;
       task = std::move(found->second);
       waiting_.erase(found);
@@ -337,6 +351,7 @@ void EngineService::settle(const std::vector<engine::Action>& actions) {
     task->started = clock_.wall();
     EngineReply reply;
     reply.status = "aborted";
+    reply.recalled = recalled != nullptr;
     reply.content = R"({"status": "aborted"})";
     send_reply(*task, reply);
     if (!task->parent->counted) send_status(*task->parent, "idle");
@@ -401,79 +416,6 @@ void EngineService::send_reply(const EngineTask& task, const EngineReply& reply)
   } else {
     links_->send_shell(frames);
   }
-}
-
-// ---- control --------------------------------------------------------------------------------------------------------
-
-void EngineService::on_control(Frames frames) {
-  auto message = open(std::move(frames));
-  if (!message) return;
-  const auto request = engine::read_control(message->header.msg_type, message->parts.content.view());
-  if (std::holds_alternative<engine::ClearRequest>(request)) {
-    queue(std::move(*message), true);
-  } else {
-    answer_control(*message, request);
-  }
-}
-
-void EngineService::answer_control(const wire::Message& message, const engine::ControlRequest& request) {
-  const std::string type = engine::reply_type(message.header.msg_type);
-  const std::string ok = R"({"status": "ok"})";
-  if (const auto* abort = std::get_if<engine::AbortRequest>(&request)) {
-    std::vector<engine::Action> actions;
-    {
-      const std::lock_guard lock(queue_mutex_);
-      actions = queue_.handle(engine::Abort{abort->ids});
-    }
-    settle(actions);
-    send_control_reply(message, type, ok);
-  } else if (const auto* signal = std::get_if<engine::SignalRequest>(&request)) {
-    send_control_reply(message, type, ok);
-    deliver_signal(signal->signal);
-  } else if (std::holds_alternative<engine::InterruptRequest>(request)) {
-    send_control_reply(message, type, ok);
-    deliver_signal(SIGINT);
-  } else if (std::holds_alternative<engine::KernelInfoRequest>(request)) {
-    send_control_reply(message, type, config_.kernel_info);
-  } else if (const auto* shutdown = std::get_if<engine::ShutdownRequest>(&request)) {
-    const std::string content = fmt::format(R"({{"status": "ok", "restart": {}}})", shutdown->restart);
-    send_control_reply(message, type, content);
-    const ParentPtr parent = make_parent(message);
-    send_iopub(*parent, "shutdown_reply", content, "{}", {});
-    log_.info("shutdown requested: stopping");
-    begin_stop(0, kStopGrace);
-  } else if (const auto* bad = std::get_if<engine::BadControl>(&request)) {
-    send_control_reply(message, type, wire::error_content(bad->ename, bad->evalue));
-  } else {
-    log_.warning("unknown control message {}", message.header.msg_type);
-    const ParentPtr parent = make_parent(message);
-    send_status(*parent, "busy");
-    send_status(*parent, "idle");
-  }
-}
-
-void EngineService::deliver_signal(int signal) {
-  if (signal == SIGINT) {
-    // Only user code is interrupted: a signal to an idle engine must not hit the request that comes next.
-    const std::lock_guard lock(queue_mutex_);
-    if (queue_.running()) pthread_kill(interpreter_, SIGINT);
-    return;
-  }
-  if (signal == 0) return;
-  if (signal == SIGKILL && membership_.number())
-    send_to_hub("unregistration_request", fmt::format(R"({{"id": {}}})", to_int(number())));
-  loop_.at(clock_.now() + kReplyLead, [signal] { kill(getpid(), signal); });
-}
-
-void EngineService::send_control_reply(const wire::Message& message, const std::string& type, std::string content) {
-  if (!links_) return;
-  wire::Outgoing out;
-  out.identities = message.parts.identities;
-  out.header = header(type);
-  out.parent = message.parts.header;
-  out.metadata = Blob::of(fmt::format(R"({{"engine": "{}"}})", uuid().value));
-  out.content = Blob::of(std::move(content));
-  links_->send_control(wire::encode(std::move(out), *signer_));
 }
 
 // ---- sending --------------------------------------------------------------------------------------------------------

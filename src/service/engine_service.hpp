@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <thread>
@@ -38,6 +39,8 @@ struct EngineConfig {
   std::optional<std::string> key;         // overrides the file's
   std::string username;
   std::string kernel_info = "{}";  // content of kernel_info_reply
+  std::string properties = "{}";   // what the engine tells of itself when it registers: a JSON object
+  std::string version;
   int lifeline = -1;               // a descriptor: its end is the engine's end
   int stop_requests = -1;          // a descriptor that SIGTERM's handler writes to
   int wake_ups = -1;               // a descriptor that Python's signal handlers write to
@@ -74,6 +77,14 @@ class EngineService final {
   /// Sends what is left and ends the io thread. Idempotent.
   void close();
 
+  /// The engine's properties as JSON text: what it started with, and what clients and user code have changed since.
+  std::string properties() const;
+  /// Changes them here and tells the controller. std::invalid_argument unless `changes` is a JSON object.
+  void change_properties(const std::string& changes);
+  /// Whether the interrupt that has just come is meant for what runs now; one that was meant for a request that has
+  /// ended meanwhile is forgotten.
+  bool takes_interrupt();
+
   int exit_code() const { return exit_code_.load(); }
   EngineNumber number() const { return EngineNumber{number_.load()}; }
   const EngineId& uuid() const { return config_.membership.uuid; }
@@ -97,6 +108,9 @@ class EngineService final {
   void on_shell(Frames frames);
   void on_control(Frames frames);
   void on_ping(Frames frames);
+  void on_task_word(const wire::Message& message);
+  void interrupt_running(const engine::InterruptRequest& request);
+  void kill_if_running(const std::vector<MsgId>& ids);
   void answer_control(const wire::Message& message, const engine::ControlRequest& request);
   void deliver_signal(int signal);
   void queue(wire::Message message, bool on_control);
@@ -146,8 +160,12 @@ class EngineService final {
   engine::RequestQueue queue_;
   std::unordered_map<std::uint64_t, TaskPtr> waiting_;  // exactly the requests that wait in queue_
   TaskPtr slot_;                                        // started but not yet taken by the interpreter
+  std::optional<engine::Ticket> interrupted_;           // what the interrupt that is under way is meant for
   bool woken_ = false;
   bool stopping_ = false;
+
+  mutable std::mutex properties_mutex_;
+  nlohmann::json properties_;  // an object
 
   std::mutex chunks_mutex_;  // guards the output that waits to be sent
   std::vector<Chunk> chunks_;

@@ -101,6 +101,13 @@ void HubService::answer(const wire::Message& request) {
   hub::Answer answer = hub_.answer(request.header.msg_type, content);
   queries_.send(origin_.message({request.parts.identities[0]}, answer.msg_type, request.parts.header,
                                 std::move(answer.content), "{}", std::move(answer.buffers)));
+  for (const hub::PropertiesChanged& changed : answer.changed) {
+    perform(hub::EngineChanged{changed.uuid});
+    // Engines of the original would take it for an answer to their registration.
+    if (!changed.uuid.value.starts_with("camshaft-")) continue;
+    queries_.send(origin_.message({Blob::of(changed.uuid.value)}, "properties_notification", Blob::of_static("{}"),
+                                  hub::json_text({{"changes", changed.changes}})));
+  }
   if (!answer.shut_down) return;
   log_.info("stopping: a client asked for it");
   announce_shutdown(request.parts.header);
@@ -147,7 +154,7 @@ void HubService::perform(const hub::RegistrationReply& action) {
 
 // Schedulers first: a client may use the engine as soon as it hears of it.
 void HubService::perform(const hub::EngineRegistered& action) {
-  listeners_.engine_joined(action.uuid, action.number);
+  listeners_.engine_joined(action.uuid, action.number, hub_.properties().of(action.uuid), hub_.recalls(action.uuid));
   publish("registration_notification", hub::notification_content(action.number, action.uuid));
   log_.info("engine {} {} ({})", to_int(action.number), action.returned ? "is back" : "registered", action.uuid.value);
 }
@@ -156,6 +163,10 @@ void HubService::perform(const hub::EngineGone& action) {
   listeners_.engine_left(action.uuid);
   publish("unregistration_notification", hub::notification_content(action.number, action.uuid));
   log_.info("engine {} is gone: {} ({})", to_int(action.number), hub::to_text(action.reason), action.uuid.value);
+}
+
+void HubService::perform(const hub::EngineChanged& action) {
+  listeners_.engine_changed(action.uuid, hub_.properties().of(action.uuid));
 }
 
 void HubService::perform(const hub::Ping& action) { ping_.send({Blob::of(action.text)}); }

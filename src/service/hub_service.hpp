@@ -50,7 +50,8 @@ struct HubAddresses {
 
 /// Who else must know of engines and of the end.
 struct HubListeners {
-  std::function<void(const EngineId&, EngineNumber)> engine_joined;
+  std::function<void(const EngineId&, EngineNumber, const nlohmann::json& properties, bool recalls)> engine_joined;
+  std::function<void(const EngineId&, const nlohmann::json& properties)> engine_changed;
   std::function<void(const EngineId&)> engine_left;
   std::function<void()> shut_down;
   /// Calls back on the hub's thread once all traffic seen so far has been recorded.
@@ -84,6 +85,7 @@ class HubService final {
   void perform(const hub::RegistrationReply& action);
   void perform(const hub::EngineRegistered& action);
   void perform(const hub::EngineGone& action);
+  void perform(const hub::EngineChanged& action);
   void perform(const hub::Ping& action);
   void perform(const hub::SaveEngines& action);
   void perform(const hub::RegistrationIgnored& action);

@@ -99,8 +99,9 @@ Result<ReplyStatus> parse_reply_status(std::string_view metadata_json) {
   ReplyStatus reply;
   const bool whole = read_members(metadata_json, [&](std::string_view key, simdjson::ondemand::value& value) {
     bool flag;
-    if (key == "dependencies_met") {
-      if (value.get_bool().get(flag) == simdjson::SUCCESS) reply.dependencies_met = flag;
+    if (key == "dependencies_met" || key == "recalled") {
+      bool& target = key == "recalled" ? reply.recalled : reply.dependencies_met;
+      if (value.get_bool().get(flag) == simdjson::SUCCESS) target = flag;
       return;
     }
     assign(key == "status"    ? &reply.status

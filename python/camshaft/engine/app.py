@@ -80,6 +80,8 @@ def _start(_core: Any, options: Options) -> Any:
             max_heartbeat_misses=options.max_heartbeat_misses,
             username=options.username or os.environ.get("USER") or "username",
             kernel_info=kernel_info,
+            properties=_properties(options, version),
+            version=_core.version(),
             lifeline=int(lifeline) if lifeline else -1,
             log_descriptor=_log_descriptor(options),
             log_level=options.log_level,
@@ -87,6 +89,33 @@ def _start(_core: Any, options: Options) -> Any:
     except ValueError as error:
         fail(str(error))
         raise  # not reached
+
+
+def _properties(options: Options, python: str) -> str:
+    properties: dict[str, Any] = {
+        "host": os.uname().nodename,
+        "cores": len(os.sched_getaffinity(0)),
+        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "gpus": _gpus(),
+        "python": python,
+        "pid": os.getpid(),
+    }
+    if options.properties:
+        import json
+
+        return json.dumps({**properties, **options.properties})
+    # by hand: nothing here needs escaping, and an engine starts without the module
+    return "{" + ", ".join(f'"{k}": {v if isinstance(v, int) else chr(34) + v + chr(34)}' for k, v in properties.items()) + "}"
+
+
+def _gpus() -> int:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return sum(1 for device in visible.split(",") if device.strip() not in ("", "-1"))
+    try:
+        return len(os.listdir("/proc/driver/nvidia/gpus"))
+    except OSError:
+        return 0
 
 
 def _mpi_rank() -> int | None:

@@ -78,7 +78,7 @@ class Host:
 
     def on_interrupt(self, _signal_number: int, _frame: Any) -> None:
         """SIGINT interrupts user code and nothing else."""
-        if self._interruptible:
+        if self.core.takes_interrupt() and self._interruptible:
             raise KeyboardInterrupt
 
     def run(self) -> int:

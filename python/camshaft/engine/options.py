@@ -29,6 +29,7 @@ Start one engine: it waits for the controller's connection file, registers, and 
   --max-heartbeat-misses=N  stop when the controller is silent or away for so many heartbeats (default: 50; 0: never)
   -c CODE                 run this at the start
   -s FILE                 run this file at the start
+  --properties=JSON       what tasks may ask for, such as '{"rack": 3}'; beside host, cores, memory, gpus, python, pid
   --mpi                   take part in MPI: id = rank, mpi4py imported, mpi_rank and mpi_size set
   --work-dir=DIR          change to this folder first
   --log-level=LEVEL       DEBUG, INFO, WARN, ERROR or a number (default: INFO); --debug is short for DEBUG
@@ -62,6 +63,7 @@ class Options:
         self.max_heartbeat_misses = 50
         self.startup_command: str | None = None
         self.startup_script: str | None = None
+        self.properties: dict[str, Any] = {}
         self.mpi = False
         self.init_mpi: str | None = None
         self.work_dir: str | None = None
@@ -134,6 +136,19 @@ def _optional_count(value: str) -> int | None:
     return None if value in ("", "None") else _count(value)
 
 
+def _object(value: str) -> dict[str, Any]:
+    import json
+
+    wrong = "expected a JSON object, such as '{\"rack\": 3}'"
+    try:
+        properties = json.loads(_text(value))
+    except ValueError:
+        raise ValueError(wrong) from None
+    if not isinstance(properties, dict):
+        raise ValueError(wrong)
+    return properties
+
+
 # option -> (attribute, how to read it)
 _VALUES: dict[str, tuple[str, Any]] = {
     "file": ("file", _text),
@@ -149,6 +164,7 @@ _VALUES: dict[str, tuple[str, Any]] = {
     "c": ("startup_command", _text),
     "s": ("startup_script", _text),
     "work-dir": ("work_dir", _text),
+    "properties": ("properties", _object),
     "log-level": ("log_level", _level),
     "user": ("username", _text),
 }
@@ -176,6 +192,7 @@ _ENGINE_TRAITS: dict[str, tuple[str, Any]] = {
     "id": ("engine_id", _optional_count),
     "cluster_id": ("cluster_id", _text),
     "work_dir": ("work_dir", _text),
+    "properties": ("properties", _object),
     "log_to_file": ("log_to_file", _flag),
     "log_level": ("log_level", _level),
     "profile": ("profile", _text),
