@@ -31,6 +31,8 @@ _HOME = {
     "parallel": "remotefunction",
     "Dependency": "dependency",
     "dependent": "dependency",
+    "Property": "demands",
+    "RecoveryTask": "recovery",
     "depend": "dependency",
     "require": "dependency",
     "Reference": "serialize",
@@ -97,6 +99,8 @@ __all__ = [
     "NoEnginesRegistered",
     "ParallelFunction",
     "PrePickled",
+    "Property",
+    "RecoveryTask",
     "Reference",
     "RemoteError",
     "RemoteFunction",
@@ -127,6 +131,7 @@ if TYPE_CHECKING:
     from .broadcast import BroadcastView
     from .client import Client
     from .cluster import Cluster
+    from .demands import Property
     from .dependency import Dependency, depend, dependent, require
     from .direct import DirectView
     from .error import (
@@ -152,6 +157,7 @@ if TYPE_CHECKING:
     from .hubresult import AsyncHubResult
     from .mapresult import AsyncMapResult
     from .onengine import interactive
+    from .recovery import RecoveryTask
     from .remotefunction import ParallelFunction, RemoteFunction, parallel, remote
     from .serialize import PrePickled, Reference
 

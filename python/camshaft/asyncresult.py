@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, Future
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError, Future
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -111,14 +111,28 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         return not self.done()
 
     def cancelled(self) -> bool:
-        """False: tasks end by `abort`, which shows as TaskAborted."""
-        return False
+        """Whether all of it was given up; then `result` raises TaskAborted, which is a CancelledError too."""
+        from .taskcontrol import is_aborted
 
-    def cancel(self) -> bool:
-        """Ask the engines to drop the task unless it has started. False: only the reply tells whether they did."""
+        return self.done() and all(is_aborted(request) for request in self._requests)
+
+    def cancel(self, running: Literal["interrupt", "kill"] | None = None) -> bool:
+        """Give up what has not started, in the controller or in an engine: whether that is all of it.
+
+        What runs goes on, and False is returned, unless `running` is 'interrupt' (KeyboardInterrupt in the task) or
+        'kill' (SIGKILL to its engine's process). Waits about a second for engines to answer.
+        """
         if not self.done():
-            self.abort()
-        return False
+            self._client.cancel(self, running)
+        return self.cancelled()
+
+    def why(self) -> str | list[str]:
+        """Where it is: "waiting for 3 engines that ...", "running on engine 3 since 12 s", "finished: ok".
+
+        A text, or one for each message. Asks the controller, which must be ours.
+        """
+        texts = self._client.why(self)
+        return texts[self.msg_ids[0]] if self._single else [texts[msg_id] for msg_id in self.msg_ids]
 
     @ResultMethod
     def result(self, timeout: float | None = None) -> Any:
@@ -490,6 +504,13 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         return sorted({*object.__dir__(self), *METADATA_KEYS})
 
 
+class _Cancelled(error.TaskAborted, CancelledError):
+    """TaskAborted, as users of concurrent.futures know it too."""
+
+
+_Cancelled.__name__ = _Cancelled.__qualname__ = "TaskAborted"
+
+
 def _no_value(_: AsyncResult, __: Request) -> None:
     return None
 
@@ -505,11 +526,13 @@ def _or_forever(timeout: float | None) -> float:
 def _failure_of(request: Request, client: Client) -> error.KernelError:
     """The error that the reply of a failed request stands for."""
     if request.status == "aborted":
-        return error.TaskAborted(request.msg_id)
+        return _Cancelled(request.msg_id)
     import json
 
     failure = error.unwrap_exception(json.loads(request.content))
     info = failure.engine_info
+    if failure.ename == "TaskAborted" and not info:
+        return _Cancelled(failure.evalue)
     if info.get("engine_id", 0) == -1:
         info["engine_id"] = client._ids_by_uuid().get(info.get("engine_uuid", ""), -1)
     return failure

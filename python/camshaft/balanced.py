@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from . import onengine
+from . import demands, onengine
 from .asyncresult import AsyncResult
 from .dependency import Dependency
 from .mapresult import AsyncMapResult, LazyMapIterator
 from .partition import Map
+from .recovery import RecoveringResult, RecoveryTask, after_all_failed, chain_of
 from .serialize import PrePickled, pack_call
 from .view import View, apply_reader, check_callable, deliver, name_of
 
@@ -23,20 +25,41 @@ class LoadBalancedView(View):
 
     Flags beyond those of every view: `follow` (run on an engine where these ran), `after` (run after these; both take
     msg_ids, AsyncResults, Dependency), `timeout` (seconds that a task may wait for them), `retries` (how often to try
-    again). `targets` None means any engine.
+    again); and, where the controller is ours:
+
+    - `priority`: an int; tasks with a higher one go first, 0 is usual.
+    - `resources`: {'gpu': 1}: amounts of what engines declare in their properties, taken while the task is there.
+    - `where`: conditions on the engine's properties, which all must hold: {'host': 'a', 'cores': ('>=', 8)}, a
+      Condition made with Property, [name, operator, value] items, or a function of the properties:
+      lambda p: p['cores'] >= 8.
+    - `time_limit`: seconds that the task may run; then it is interrupted and, after `kill_after` more seconds (default
+      5), its engine is killed. It ends with TaskTimeout unless it has `retries`.
+    - `recovery_task`: a function, called with the task's arguments, or a RecoveryTask, run when the task has failed.
+
+    `targets` None means any engine. `using` gives a view with other flags, for one call.
     """
 
-    _flag_names = (*View._flag_names, "follow", "after", "timeout", "retries")
+    _flag_names = (
+        *View._flag_names,
+        *("follow", "after", "timeout", "retries"),
+        *("priority", "resources", "where", "time_limit", "kill_after", "recovery_task"),
+    )
 
     def __init__(self, client: Any, targets: Any = None, **flags: Any) -> None:
         self.follow: Any = None
         self.after: Any = None
         self.timeout: float | None = None
         self.retries = 0
+        self.priority = 0
+        self.resources: dict[str, float] | None = None
+        self.where: Any = None
+        self.time_limit: float | None = None
+        self.kill_after: float | None = None
+        self.recovery_task: RecoveryTask | Callable[..., Any] | None = None
         super().__init__(client, targets, **flags)
 
     def set_flags(self, **flags: Any) -> Any:
-        """As View.set_flags. TypeError or ValueError for a bad `follow`, `after`, `timeout` or `retries`."""
+        """As View.set_flags. TypeError or ValueError, in one line, for a value that its flag cannot have."""
         for name in ("follow", "after"):
             if name in flags:
                 flags[name] = _dependency(name, flags[name])
@@ -46,7 +69,14 @@ class LoadBalancedView(View):
                 raise TypeError(f"timeout must be a number of seconds or None, not {timeout!r}")
             if timeout < 0:
                 raise ValueError(f"timeout must not be negative, but is {timeout!r}")
-        return super().set_flags(**flags)
+        chain_of(flags.get("recovery_task"))
+        return super().set_flags(**{name: demands.read_flag(name, value) for name, value in flags.items()})
+
+    def using(self, **flags: Any) -> LoadBalancedView:
+        """A view like this one but for `flags`; its tasks are in the histories of both."""
+        view = copy.copy(self)
+        view._executor = None
+        return view.set_flags(**flags)
 
     # -- sending ------------------------------------------------------------------------------------------------------
 
@@ -59,16 +89,18 @@ class LoadBalancedView(View):
             targets = None
         ids = client._resolve(targets)  # raises when there is no engine
         follow, after = _dependency("follow", self.follow), _dependency("after", self.after)
-        if not isinstance(self.retries, int):
-            raise TypeError(f"retries must be an int, not {type(self.retries).__name__}")
-        asked = follow or after or self.retries or self.timeout or targets is not None
+        metadata = demands.as_metadata(self)
+        if callable(self.where):
+            metadata["where"] = [[client._predicates.mark(self.where), "==", True]]
+        asked = follow or after or metadata or self.timeout or targets is not None
         if asked and client._core.task_scheme == "pure":
             raise RuntimeError(
-                "the controller's task scheme is 'pure', which knows no follow, after, retries, timeout or targets: "
-                "start it with another one"
+                "the controller's task scheme is 'pure', which knows no follow, after, retries, timeout, targets or "
+                "other conditions: start it with another one"
             )
         codec = client._codec(None if targets is None else ids)
-        metadata: dict[str, Any] = {"codec": codec} if codec else {}
+        if codec:
+            metadata["codec"] = codec
         if self.label is not None:
             metadata["label"] = self.label
         if after:
@@ -80,8 +112,6 @@ class LoadBalancedView(View):
         if targets is not None:
             engines = client._engines()
             metadata["targets"] = [engines[number] for number in ids]
-        if self.retries:
-            metadata["retries"] = self.retries
         return codec, json.dumps(metadata)
 
     def _known(self) -> dict[str, Any]:
@@ -94,6 +124,8 @@ class LoadBalancedView(View):
 
     def _apply(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], block: bool) -> Any:
         check_callable(f)
+        if self.recovery_task is not None:
+            return deliver(self._apply_with_recovery(f, args, kwargs), block)
         codec, metadata = self._prepare()
         buffers = pack_call(f, args, kwargs, codec)
         request = self.client._core.submit("task", "apply_request", "{}", metadata, buffers, track=self.track)
@@ -101,6 +133,35 @@ class LoadBalancedView(View):
             self.client, [request], fname=name_of(f), single=True, reader=apply_reader(codec), known=self._known()
         )
         return deliver(self._track(result), block)
+
+    def _apply_with_recovery(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RecoveringResult:
+        chain = chain_of(self.recovery_task)
+        results: list[AsyncResult] = []
+        with self.temp_flags(recovery_task=None):
+            results.append(self._apply(f, args, kwargs, False))
+            for step in chain:
+                flags: dict[str, Any] = {"retries": 0, "follow": None, "timeout": None}
+                call = (step, args, kwargs)
+                if isinstance(step, RecoveryTask):
+                    flags.update(step.flags)
+                    call = (step.f, step.args, step.kwargs)
+                with self.temp_flags(**flags, after=after_all_failed([r.msg_ids[0] for r in results])):
+                    results.append(self._apply(*call, False))
+        readers = {result.msg_ids[0]: result._reader for result in results}
+        joined = RecoveringResult(
+            self.client,
+            [result._requests[0] for result in results],
+            fname=name_of(f),
+            reader=lambda result, request: readers[request.msg_id](result, request),
+            known=self._known(),
+        )
+        self.client._by_id.update(dict.fromkeys(joined.msg_ids, joined))
+        return joined
+
+    def _track(self, result: Any) -> Any:
+        if callable(self.where):
+            self.client._predicates.used(self.where, result)
+        return super()._track(result)
 
     def map(
         self,
@@ -112,8 +173,10 @@ class LoadBalancedView(View):
         return_exceptions: bool = False,
         label: str | None = None,
         bound: bool = False,
+        **flags: Any,
     ) -> Any:
-        """list(map(f, *sequences)), as tasks of `chunksize` items each. `bound` as for DirectView.map.
+        """list(map(f, *sequences)), as tasks of `chunksize` items each. `bound` as for DirectView.map; `flags` (priority,
+        where, ...) are for this call.
 
         Returns the list if it blocks, else an AsyncMapResult, which with `ordered=False` iterates over results as they
         come. The shortest sequence decides; no items give []. Raises NoEnginesRegistered, SerializationError;
@@ -124,7 +187,9 @@ class LoadBalancedView(View):
         f = onengine.interactive(f) if bound else f
         if chunksize < 1:
             raise ValueError(f"chunksize must be at least 1, but is {chunksize}")
-        with self.temp_flags(label=self.label if label is None else label):
+        if flags.get("recovery_task", self.recovery_task) is not None:
+            raise ValueError("recovery_task works with apply, not with map: apply the function to each item")
+        with self.temp_flags(**flags, label=self.label if label is None else label):
             function = (f if isinstance(f, PrePickled) else PrePickled(f)) if chunksize == 1 else onengine.mapper(f)
             rows = zip(*sequences, strict=False)
             calls = rows if chunksize == 1 else _chunks(rows, chunksize)

@@ -18,6 +18,7 @@ from .hubqueries import HubQueries
 from .notifier import Notifier
 from .oldnames import ClientNames
 from .targets import choose_codec, other_pythons, resolve
+from .taskcontrol import TaskControl
 
 if TYPE_CHECKING:
     from ._core import ClientCore, Request
@@ -34,7 +35,7 @@ _LEAVING = 5.0
 """Seconds that engines get to answer a request to shut down."""
 
 
-class Client(HubQueries, ClientNames):
+class Client(HubQueries, TaskControl, ClientNames):
     """A connection to a controller.
 
     `rc[0]`, `rc[:]`, `rc[[1, 3]]` are DirectViews of engines; `rc.load_balanced_view()` lets the controller choose.
@@ -454,7 +455,7 @@ class Client(HubQueries, ClientNames):
         return result
 
     def abort(self, jobs: Any = None, targets: Any = None, block: bool | None = None) -> AsyncResult | None:
-        """Ask engines to drop jobs (msg_ids, AsyncResults; None: all outstanding) that have not started.
+        """Drop jobs (msg_ids, AsyncResults; None: all outstanding) that have not started, here or on an engine.
 
         They end with TaskAborted. Returns None when it blocks, else an AsyncResult. TypeError for other jobs.
         """
@@ -469,6 +470,7 @@ class Client(HubQueries, ClientNames):
                     ids += job.msg_ids
                 else:
                     raise TypeError(f"cannot abort {job!r}: use a msg_id or an AsyncResult")
+        self._abort_tasks(ids)
         return self._finish(self._control("abort_request", {"msg_ids": ids}, targets, "abort"), block)
 
     def clear(self, targets: Any = None, block: bool | None = None) -> AsyncResult | None:

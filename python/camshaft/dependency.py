@@ -7,9 +7,10 @@ from types import ModuleType
 from typing import Any
 
 from .asyncresult import AsyncResult
+from .demands import Condition, Property
 from .onengine import interactive
 
-__all__ = ["Dependency", "depend", "dependent", "require"]
+__all__ = ["Condition", "Dependency", "Property", "depend", "dependent", "require"]
 
 
 class Dependency(set[str]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from . import onengine
@@ -178,6 +178,16 @@ class DirectView(View):
         return self.execute(code, targets=targets, block=block, label=label)
 
     # -- data ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def properties(self) -> dict[Any, Any]:
+        """The properties of the view's engines: a dict for one engine, else {engine id: dict}. Assigning to its items
+        changes nothing: see `set_properties`."""
+        return self.client.engine_properties(self.targets)
+
+    def set_properties(self, changes: Mapping[str, Any]) -> dict[Any, Any]:
+        """As Client.set_properties, for the view's engines."""
+        return self.client.set_properties(changes, self.targets)
 
     def push(
         self, ns: dict[str, Any], targets: Any = None, block: bool | None = None, track: bool | None = None

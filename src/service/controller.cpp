@@ -217,6 +217,9 @@ void Controller::Parts::plan_addresses() {
   task_options.chooser = config.chooser;
   tasks = std::make_unique<TaskService>(context, task_loop, task_clients, task_engines, task_options, config.seed,
                                         origin(3), task_tap(), log);
+  tasks->on_signal = [this](const EngineId& engine_id, int signal) {
+    relay_loop.post([this, engine_id, signal] { relay->send_signal(engine_id, signal); });
+  };
 
   client.registration = engine.registration = hub->registration_port();
   client.notification = hub->notification_port();
@@ -235,30 +238,42 @@ void Controller::Parts::plan_addresses() {
 }
 
 HubListeners Controller::Parts::listeners() {
-  return {[this](const EngineId& engine_id, EngineNumber number) {
-            relay_loop.post([this, engine_id] {
-              relay->engine_joined(engine_id);
-              broadcast->engine_joined(engine_id);
-            });
-            task_loop.post([this, engine_id, number] { tasks->engine_joined(engine_id, number); });
-          },
-          [this](const EngineId& engine_id) {
-            relay_loop.post([this, engine_id] {
-              relay->engine_left(engine_id);
-              broadcast->engine_left(engine_id);
-            });
-            task_loop.post([this, engine_id] { tasks->engine_left(engine_id); });
-          },
-          [this] { hub_loop.stop(); },
-          [this](std::function<void()> then) {
-            relay_loop.post([this, then = std::move(then)]() mutable {
-              relay_seen.flush();
-              task_loop.post([this, then = std::move(then)]() mutable {
-                tasks_seen.flush();
-                hub_loop.post(std::move(then));
-              });
-            });
-          }};
+  return {
+      [this](const EngineId& engine_id, EngineNumber number, std::string properties, bool recalls) {
+        relay_loop.post([this, engine_id] {
+          relay->engine_joined(engine_id);
+          broadcast->engine_joined(engine_id);
+        });
+        task_loop.post([this, engine_id, number, properties = std::move(properties), recalls] {
+          tasks->engine_joined(engine_id, number, properties, recalls);
+        });
+      },
+      [this](const EngineId& engine_id, std::string properties) {
+        task_loop.post(
+            [this, engine_id, properties = std::move(properties)] { tasks->engine_changed(engine_id, properties); });
+      },
+      [this](const EngineId& engine_id) {
+        relay_loop.post([this, engine_id] {
+          relay->engine_left(engine_id);
+          broadcast->engine_left(engine_id);
+        });
+        task_loop.post([this, engine_id] { tasks->engine_left(engine_id); });
+      },
+      [this] { hub_loop.stop(); },
+      [this](std::function<void()> then) {
+        relay_loop.post([this, then = std::move(then)]() mutable {
+          relay_seen.flush();
+          task_loop.post([this, then = std::move(then)]() mutable {
+            tasks_seen.flush();
+            hub_loop.post(std::move(then));
+          });
+        });
+      },
+      [this](TaskQuestion question, std::function<void(std::string)> then) {
+        task_loop.post([this, question = std::move(question), then = std::move(then)]() mutable {
+          hub_loop.post([then = std::move(then), text = tasks->answer(question)]() mutable { then(std::move(text)); });
+        });
+      }};
 }
 
 RelayTap Controller::Parts::relay_tap() {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/date.hpp"
@@ -39,8 +40,8 @@ EchoedMetadata MetadataReader::read(std::string_view json) {
   return found;
 }
 
-std::string reply_metadata(const EngineTask& task, const EngineReply& reply, const EngineId& uuid,
-                           EngineNumber number) {
+std::string reply_metadata(const EngineTask& task, const EngineReply& reply, const EngineId& uuid, EngineNumber number,
+                           WallTime now) {
   std::string text;
   text.reserve(320);
   auto out = std::back_inserter(text);
@@ -54,7 +55,9 @@ std::string reply_metadata(const EngineTask& task, const EngineReply& reply, con
     fmt::format_to(out, R"(, "engine_info": {{"engine_uuid": "{}", "engine_id": {}}})", uuid.value, to_int(number));
   if (reply.recalled) text += R"(, "recalled": true)";
   if (task.parent->counted)
-    fmt::format_to(out, R"(, "codec": {}, "outputs": {})", wire::quote(task.metadata.codec), task.parent->outputs);
+    fmt::format_to(
+        out, R"(, "codec": {}, "outputs": {}, "took_us": {})", wire::quote(task.metadata.codec), task.parent->outputs,
+        std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::microseconds>(now - task.started).count()));
   text += '}';
   return text;
 }

@@ -74,8 +74,9 @@ struct EngineReply {
   bool silent = false;            // no reply at all: comm messages and unknown types
 };
 
-/// Metadata of a reply to an execution request.
-std::string reply_metadata(const EngineTask& task, const EngineReply& reply, const EngineId& uuid, EngineNumber number);
+/// Metadata of a reply to an execution request that is sent `now`.
+std::string reply_metadata(const EngineTask& task, const EngineReply& reply, const EngineId& uuid, EngineNumber number,
+                           WallTime now);
 
 /// Topic frame of an iopub message: "engine.3.stdout", "datapub", ...; `content` is looked at for streams and comms.
 std::string iopub_topic(EngineNumber number, std::string_view msg_type, std::string_view content);

@@ -404,7 +404,7 @@ void EngineService::send_reply(const EngineTask& task, const EngineReply& reply)
   out.header = header(engine::reply_type(task.msg_type));
   out.parent = task.parent->header;
   if (task.kind == engine::Kind::apply || task.kind == engine::Kind::execute) {
-    out.metadata = Blob::of(reply_metadata(task, reply, uuid(), number()));
+    out.metadata = Blob::of(reply_metadata(task, reply, uuid(), number(), clock_.wall()));
   } else {
     out.metadata = Blob::of(fmt::format(R"({{"engine": "{}", "status": "{}"}})", uuid().value, reply.status));
   }

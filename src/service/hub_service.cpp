@@ -92,8 +92,20 @@ void HubService::handle_query(Frames frames) {
   const nlohmann::json content = hub::parse_untrusted(request->parts.content.view());
   const std::string& type = request->header.msg_type;
   if (const auto event = hub::read_engine_request(type, ClientId(asking_.str()), content)) return feed(*event);
+  if (is_task_question(type)) return pass_on(std::make_shared<wire::Message>(std::move(*request)), content);
   // Whoever has the answer to a task may ask for its record: what was seen before the question counts.
   listeners_.catch_up([this, request = std::make_shared<wire::Message>(std::move(*request))] { answer(*request); });
+}
+
+void HubService::pass_on(std::shared_ptr<wire::Message> request, const nlohmann::json& content) {
+  const auto reply = [this, request](std::string text) {
+    std::string type = request->header.msg_type;
+    type.replace(type.rfind("request"), std::string::npos, "reply");
+    queries_.send(origin_.message({request->parts.identities[0]}, type, request->parts.header, std::move(text)));
+  };
+  auto question = read_task_question(request->header.msg_type, content);
+  if (!question) return reply(hub::json_text(hub::error_content({"ValueError", question.error().message})));
+  listeners_.ask_tasks(std::move(*question), reply);
 }
 
 void HubService::answer(const wire::Message& request) {
@@ -154,7 +166,8 @@ void HubService::perform(const hub::RegistrationReply& action) {
 
 // Schedulers first: a client may use the engine as soon as it hears of it.
 void HubService::perform(const hub::EngineRegistered& action) {
-  listeners_.engine_joined(action.uuid, action.number, hub_.properties().of(action.uuid), hub_.recalls(action.uuid));
+  listeners_.engine_joined(action.uuid, action.number, hub::json_text(hub_.properties().of(action.uuid)),
+                           hub_.recalls(action.uuid));
   publish("registration_notification", hub::notification_content(action.number, action.uuid));
   log_.info("engine {} {} ({})", to_int(action.number), action.returned ? "is back" : "registered", action.uuid.value);
 }
@@ -166,7 +179,7 @@ void HubService::perform(const hub::EngineGone& action) {
 }
 
 void HubService::perform(const hub::EngineChanged& action) {
-  listeners_.engine_changed(action.uuid, hub_.properties().of(action.uuid));
+  listeners_.engine_changed(action.uuid, hub::json_text(hub_.properties().of(action.uuid)));
 }
 
 void HubService::perform(const hub::Ping& action) { ping_.send({Blob::of(action.text)}); }

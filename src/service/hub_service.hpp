@@ -5,6 +5,7 @@
 #pragma once
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -15,6 +16,7 @@
 #include "hub/hub.hpp"
 #include "net/loop.hpp"
 #include "service/origin.hpp"
+#include "service/task_question.hpp"
 #include "wire/replay_guard.hpp"
 
 namespace camshaft::service {
@@ -50,12 +52,14 @@ struct HubAddresses {
 
 /// Who else must know of engines and of the end.
 struct HubListeners {
-  std::function<void(const EngineId&, EngineNumber, const nlohmann::json& properties, bool recalls)> engine_joined;
-  std::function<void(const EngineId&, const nlohmann::json& properties)> engine_changed;
+  std::function<void(const EngineId&, EngineNumber, std::string properties, bool recalls)> engine_joined;
+  std::function<void(const EngineId&, std::string properties)> engine_changed;
   std::function<void(const EngineId&)> engine_left;
   std::function<void()> shut_down;
   /// Calls back on the hub's thread once all traffic seen so far has been recorded.
   std::function<void(std::function<void()>)> catch_up;
+  /// Hands a question to the task scheduler; calls back on the hub's thread with the content of the reply.
+  std::function<void(TaskQuestion, std::function<void(std::string)>)> ask_tasks;
 };
 
 class HubService final {
@@ -78,6 +82,7 @@ class HubService final {
  private:
   void handle_query(Frames frames);
   void answer(const wire::Message& request);
+  void pass_on(std::shared_ptr<wire::Message> request, const nlohmann::json& content);
   void handle_pong(net::Received received);
   void handle_connection(const net::SocketEvent& event);
   void feed(const hub::Event& event);

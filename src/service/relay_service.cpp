@@ -87,6 +87,13 @@ void RelayService::engine_joined(const EngineId& engine) {
   control_.engines().engine_joined(engine);
 }
 
+void RelayService::send_signal(const EngineId& engine, int signal) {
+  // The second name is where the answer is routed to: no client has it, so it ends there.
+  control_.engines().send(engine,
+                          origin_.message({Blob::of(engine.value), Blob::of_static("camshaft-tasks")}, "signal_request",
+                                          Blob::of_static("{}"), "{\"sig\":" + std::to_string(signal) + "}"));
+}
+
 void RelayService::engine_left(const EngineId& engine) {
   mux_.engines().engine_left(engine);
   control_.engines().engine_left(engine);

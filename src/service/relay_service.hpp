@@ -63,6 +63,8 @@ class RelayService final {
 
   void engine_joined(const EngineId& engine);
   void engine_left(const EngineId& engine);
+  /// Asks an engine, or its nanny, for a signal to its process; nobody waits for the answer.
+  void send_signal(const EngineId& engine, int signal);
 
  private:
   Origin origin_;

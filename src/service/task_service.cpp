@@ -1,7 +1,10 @@
 #include "service/task_service.hpp"
 
+#include <csignal>
 #include <memory>
 #include <utility>
+
+#include <nlohmann/json.hpp>
 
 #include "wire/json.hpp"
 
@@ -21,10 +24,13 @@ net::SocketOptions router(const std::string& address, const char* identity, bool
 }
 
 sched::Outcome outcome_of(const wire::ReplyStatus& status) {
+  if (status.recalled) return sched::Outcome::recalled;
   if (!status.dependencies_met) return sched::Outcome::unmet;
   if (status.status == "ok") return sched::Outcome::ok;
   return status.status == "aborted" ? sched::Outcome::aborted : sched::Outcome::error;
 }
+
+bool is_ours(const EngineId& engine) { return engine.value.starts_with("camshaft-"); }
 
 }  // namespace
 
@@ -46,9 +52,21 @@ TaskService::TaskService(net::Context& context, net::Loop& loop, const std::stri
   loop.on_message(engines_, [this](net::Received&& received) { handle_reply(std::move(received.frames)); });
 }
 
-void TaskService::engine_joined(const EngineId& engine, EngineNumber number) {
+void TaskService::engine_joined(const EngineId& engine, EngineNumber number, std::string_view properties,
+                                bool recalls) {
   channel_.engine_joined(engine);
-  feed(sched::EngineJoined{engine, number});
+  feed(sched::EngineJoined{engine, number, read_properties(engine, properties), recalls});
+}
+
+void TaskService::engine_changed(const EngineId& engine, std::string_view properties) {
+  feed(sched::EngineChanged{engine, read_properties(engine, properties)});
+}
+
+sched::Properties TaskService::read_properties(const EngineId& engine, std::string_view json) {
+  auto properties = sched::parse_properties(json);
+  if (properties) return std::move(*properties);
+  log_.warning("task: the properties of engine {} are not used: {}", engine.value, properties.error().message);
+  return {};
 }
 
 void TaskService::engine_left(const EngineId& engine) {
@@ -57,6 +75,35 @@ void TaskService::engine_left(const EngineId& engine) {
 }
 
 void TaskService::drain() { feed(sched::Drain{}); }
+
+std::string TaskService::answer(const TaskQuestion& question) {
+  nlohmann::json content{{"status", "ok"}};
+  if (!question.cancel) {
+    auto& texts = content["why"] = nlohmann::json::object();
+    for (const MsgId& id : question.ids)
+      if (auto text = scheduler_.why(id); !text.empty()) texts[id.value] = std::move(text);
+    return content.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
+  auto& ended = content["ended"] = nlohmann::json::array();
+  auto& asked = content["asked"] = nlohmann::json::array();
+  actions_.clear();
+  scheduler_.handle(sched::Abort{question.ids, *question.cancel}, loop_.clock().now(), actions_);
+  for (const sched::Action& action : actions_) {
+    std::visit(
+        [&](const auto& a) {
+          using A = std::decay_t<decltype(a)>;
+          if constexpr (std::is_same_v<A, sched::Fail>) {
+            ended.push_back(a.id.value);
+          } else if constexpr (std::is_same_v<A, sched::Recall> || std::is_same_v<A, sched::Interrupt> ||
+                               std::is_same_v<A, sched::Kill>) {
+            asked.push_back(a.id.value);
+          }
+        },
+        action);
+  }
+  perform_all();
+  return content.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 void TaskService::handle_request(Frames frames) {
   auto payload = std::make_shared<Frames>(frames);
@@ -93,7 +140,7 @@ void TaskService::handle_reply(Frames frames) {
     return drop("an engine's reply", {Errc::bad_json, "it does not say which task it answers"});
   reply_ = &*reply;
   EngineId engine(reply->parts.identities[0].str());
-  feed(sched::Finished{std::move(*id), std::move(engine), outcome_of(*status)});
+  feed(sched::Finished{std::move(*id), std::move(engine), outcome_of(*status), status->took});
   reply_ = nullptr;
 }
 
@@ -126,6 +173,24 @@ void TaskService::perform(const sched::Forward& action) {
 
 void TaskService::perform(const sched::Hide& action) {
   log_.debug("task: the reply of engine {} to {} is not passed on", action.engine.value, action.id.value);
+}
+
+void TaskService::perform(const sched::Recall& action) { say(action.engine, "recall_request", action.id); }
+
+// An engine of the original runs one task at a time as far as we know: its nanny's signal hits that one.
+void TaskService::perform(const sched::Interrupt& action) {
+  if (is_ours(action.engine)) return say(action.engine, "interrupt_request", action.id);
+  if (on_signal) on_signal(action.engine, SIGINT);
+}
+
+void TaskService::perform(const sched::Kill& action) {
+  if (is_ours(action.engine)) return say(action.engine, "kill_request", action.id);
+  if (on_signal) on_signal(action.engine, SIGKILL);
+}
+
+void TaskService::say(const EngineId& engine, std::string_view msg_type, const MsgId& id) {
+  channel_.send(engine, origin_.message({Blob::of(engine.value)}, msg_type, Blob::of_static("{}"),
+                                        R"({"msg_ids":[)" + wire::quote(id.value) + "]}"));
 }
 
 void TaskService::perform(const sched::Fail& action) {

@@ -14,6 +14,7 @@
 #include "sched/scheduler.hpp"
 #include "service/engine_channel.hpp"
 #include "service/origin.hpp"
+#include "service/task_question.hpp"
 
 namespace camshaft::service {
 
@@ -33,10 +34,19 @@ class TaskService final {
   int client_port() const { return clients_.port(); }
   int engine_port() const { return engines_.port(); }
 
-  void engine_joined(const EngineId& engine, EngineNumber number);
+  /// `properties`: a JSON object; `recalls`: it hands back tasks that it has not started.
+  void engine_joined(const EngineId& engine, EngineNumber number, std::string_view properties = "{}",
+                     bool recalls = false);
+  void engine_changed(const EngineId& engine, std::string_view properties);
   void engine_left(const EngineId& engine);
   /// Answers everything that has not started; new tasks are refused from now on.
   void drain();
+  /// The content of the reply. why: {"why": {id: text}}, without ids that are unknown here. cancel: {"ended": the ids
+  /// of those that are answered now, "asked": of those whose engines have been asked to give them up}.
+  std::string answer(const TaskQuestion& question);
+
+  /// Sends a signal to an engine that does not know our words; may be empty.
+  std::function<void(const EngineId&, int)> on_signal;
 
  private:
   void handle_request(Frames frames);
@@ -48,9 +58,11 @@ class TaskService final {
   void perform(const sched::Hide& action);
   void perform(const sched::Fail& action);
   void perform(const sched::Closed&) {}
-  void perform(const sched::Recall&) {}
-  void perform(const sched::Interrupt&) {}
-  void perform(const sched::Kill&) {}
+  void perform(const sched::Recall& action);
+  void perform(const sched::Interrupt& action);
+  void perform(const sched::Kill& action);
+  void say(const EngineId& engine, std::string_view msg_type, const MsgId& id);
+  sched::Properties read_properties(const EngineId& engine, std::string_view json);
   void drop(std::string_view what, const Error& error);
   void schedule_tick();
 

@@ -104,6 +104,12 @@ Result<ReplyStatus> parse_reply_status(std::string_view metadata_json) {
       if (value.get_bool().get(flag) == simdjson::SUCCESS) target = flag;
       return;
     }
+    if (key == "took_us") {
+      std::int64_t microseconds;
+      if (value.get_int64().get(microseconds) == simdjson::SUCCESS && microseconds >= 0)
+        reply.took = std::chrono::microseconds(microseconds);
+      return;
+    }
     assign(key == "status"    ? &reply.status
            : key == "started" ? &reply.started
            : key == "engine"  ? &reply.engine

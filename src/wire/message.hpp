@@ -62,9 +62,10 @@ std::optional<MsgId> parent_id(std::string_view parent_json);
 struct ReplyStatus {
   std::string status = "error";  // "ok", "error" or "aborted"
   bool dependencies_met = true;
-  bool recalled = false;  // it was handed back before it started
-  std::string started;    // a date, "" when there is none
-  std::string engine;     // the uuid of who replied, "" when it does not say
+  bool recalled = false;         // it was handed back before it started
+  std::string started;           // a date, "" when there is none
+  std::optional<Duration> took;  // how long it ran, if the engine says so
+  std::string engine;            // the uuid of who replied, "" when it does not say
   bool operator==(const ReplyStatus&) const = default;
 };
 Result<ReplyStatus> parse_reply_status(std::string_view metadata_json);

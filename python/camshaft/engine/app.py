@@ -104,8 +104,8 @@ def _properties(options: Options, python: str) -> str:
         import json
 
         return json.dumps({**properties, **options.properties})
-    # by hand: nothing here needs escaping, and an engine starts without the module
-    return "{" + ", ".join(f'"{k}": {v if isinstance(v, int) else chr(34) + v + chr(34)}' for k, v in properties.items()) + "}"
+    # numbers and texts without quotes: an engine starts without the module
+    return repr(properties).replace("'", '"')
 
 
 def _gpus() -> int:
