@@ -224,9 +224,8 @@ void bind_engine(nb::module_& m) {
       .def(nb::new_(&make_host), nb::kw_only(), nb::arg("uuid"), nb::arg("file"), nb::arg("connection") = nb::none(),
            nb::arg("location") = nb::none(), nb::arg("key") = nb::none(), nb::arg("engine_id") = nb::none(),
            nb::arg("timeout") = 10.0, nb::arg("wait_for_file") = 0.0, nb::arg("max_heartbeat_misses") = 50,
-           nb::arg("username") = "", nb::arg("kernel_info") = "{}",
-           nb::arg("properties") = "{}", nb::arg("version") = "", nb::arg("lifeline") = -1,
-           nb::arg("log_descriptor") = 2, nb::arg("log_level") = 20)
+           nb::arg("username") = "", nb::arg("kernel_info") = "{}", nb::arg("properties") = "{}",
+           nb::arg("version") = "", nb::arg("lifeline") = -1, nb::arg("log_descriptor") = 2, nb::arg("log_level") = 20)
       .def("next", &EngineHost::next, "The next request, or None when the engine is to stop. Waits without the GIL.")
       .def(
           "write",

@@ -83,9 +83,7 @@ class RequestQueue final {
   std::vector<Action> handle(const Event& event);
 
   std::size_t waiting() const { return waiting_.size(); }
-  std::optional<Ticket> running() const {
-    return running_ ? std::optional(running_->ticket) : std::nullopt;
-  }
+  std::optional<Ticket> running() const { return running_ ? std::optional(running_->ticket) : std::nullopt; }
   /// The running request if its id is one of `ids`.
   std::optional<Ticket> running_of(const std::vector<MsgId>& ids) const;
   /// Throws std::logic_error when an invariant does not hold.

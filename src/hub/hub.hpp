@@ -66,7 +66,8 @@ struct Answer {
 
 /// Content of registration_notification and unregistration_notification.
 std::string notification_content(EngineNumber number, const EngineId& uuid);
-/// Reads registration_request, unregistration_request and an engine's properties_notification; nullopt for other types, which are for answer().
+/// Reads registration_request, unregistration_request and an engine's properties_notification; nullopt for other types,
+/// which are for answer().
 std::optional<Event> read_engine_request(std::string_view msg_type, const ClientId& from,
                                          const nlohmann::json& content);
 

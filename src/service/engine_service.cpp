@@ -21,8 +21,6 @@ using std::chrono::seconds;
 namespace {
 
 constexpr Duration kDroppedEvery = seconds(10);
-// How long the interpreter has to stop: user code after an interrupt, and everybody's atexit handlers.
-constexpr Duration kStopGrace = seconds(2);
 constexpr Duration kLifelineGrace = milliseconds(500);
 
 // Empties a descriptor of wake-ups; false at its end.

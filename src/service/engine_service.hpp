@@ -41,9 +41,9 @@ struct EngineConfig {
   std::string kernel_info = "{}";  // content of kernel_info_reply
   std::string properties = "{}";   // what the engine tells of itself when it registers: a JSON object
   std::string version;
-  int lifeline = -1;               // a descriptor: its end is the engine's end
-  int stop_requests = -1;          // a descriptor that SIGTERM's handler writes to
-  int wake_ups = -1;               // a descriptor that Python's signal handlers write to
+  int lifeline = -1;       // a descriptor: its end is the engine's end
+  int stop_requests = -1;  // a descriptor that SIGTERM's handler writes to
+  int wake_ups = -1;       // a descriptor that Python's signal handlers write to
 };
 
 class EngineService final {
@@ -95,6 +95,9 @@ class EngineService final {
     bool to_stderr;
     std::string text;
   };
+
+  // How long the interpreter has to stop: user code after an interrupt, and everybody's atexit handlers.
+  static constexpr Duration kStopGrace = std::chrono::seconds(2);
 
   // On the io thread.
   void run();

@@ -68,6 +68,7 @@ class FakeCore:
         self.generation = 1
         self.closed = False
         self.hold = False
+        self.properties = {}
         self.requests = []
         self.answers = {}
         self.answer_buffers = {}
@@ -168,6 +169,17 @@ class FakeCore:
     def clear_request(self, request):
         self.namespaces[request.engine_uuid].clear()
         request.finish({"status": "ok"})
+
+    def properties_request(self, request):
+        changes = request.request.get("changes")
+        wanted = request.request["targets"]
+        found = {}
+        for number in self.numbers if wanted is None else wanted:
+            mine = self.properties.setdefault(number, {})
+            for name, value in (changes or {}).items():
+                mine.pop(name, None) if value is None else mine.update({name: value})
+            found[str(number)] = dict(mine)
+        request.finish({"status": "ok", "version": 1, "properties": found})
 
     def signal_request(self, request):
         request.finish({"status": "ok"})

@@ -40,6 +40,12 @@ class Core:
     def flush(self): pass
     def log(self, level, line): self.lines.append(line)
     def stop(self, code): self.stopped = code
+    own, takes = {"cores": 4, "?mark": True}, True
+    def takes_interrupt(self): return self.takes
+    def properties(self): return json.dumps(self.own)
+    def change_properties(self, changes):
+        for name, value in json.loads(changes).items():
+            self.own.pop(name, None) if value is None else self.own.update({name: value})
 
 core = Core()
 real = sys.stdout
@@ -129,6 +135,52 @@ first = apply(f)[1]["ename"]
 signal.raise_signal(signal.SIGINT)
 say([first, value(apply(abs, -1))])"""
     assert run(code) == ["KeyboardInterrupt", 1]
+
+
+def test_an_interrupt_that_was_meant_for_another_task_hits_nobody():
+    code = """
+def f():
+    import signal
+    signal.raise_signal(signal.SIGINT)
+    return 1
+core.takes = False
+say(value(apply(f)))"""
+    assert run(code) == 1
+
+
+def test_S3_73_an_engine_sees_and_changes_its_own_properties():
+    code = """
+from camshaft.engine import properties
+seen = [dict(properties), len(properties), repr(properties)]
+properties["rack"] = 3
+properties.update({"a": 1}, b=2)
+del properties["cores"]
+seen.append(sorted(properties.items()))
+for change in (lambda: properties["none"], lambda: properties.pop("none"), lambda: properties.update({1: 2})):
+    try:
+        change()
+    except (KeyError, TypeError) as error:
+        seen.append(type(error).__name__)
+properties.clear()
+say([*seen, core.own])"""
+    assert run(code) == [
+        {"cores": 4},
+        1,
+        "{'cores': 4}",
+        [["a", 1], ["b", 2], ["rack", 3]],
+        "KeyError",
+        "KeyError",
+        "TypeError",
+        {"?mark": True},
+    ]
+
+
+def test_properties_are_for_engines():
+    import pytest
+    from camshaft.engine import properties
+
+    with pytest.raises(RuntimeError, match="on an engine only"):
+        properties["a"]
 
 
 def test_output_belongs_to_its_request_also_from_threads():

@@ -23,6 +23,8 @@ def clean_environment(monkeypatch):
         ("--IPEngine.url_file=/f.json", "file", "/f.json"),
         ("--IPEngine.url_file='/f.json'", "file", "/f.json"),
         ("--id=3", "engine_id", 3),
+        ('--properties={"rack": 3}', "properties", {"rack": 3}),
+        ('--IPEngine.properties={"rack": 3}', "properties", {"rack": 3}),
         ("--IPEngine.id=None", "engine_id", None),
         ("--location=h", "location", "h"),
         ("--timeout=2.5", "timeout", 2.5),
