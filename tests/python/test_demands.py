@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
-
 import camshaft as ipp
 import pytest
-from camshaft import error
 from camshaft.dependency import Condition, Property
 from fakecore import make_client
 from processes import wait_until
@@ -220,27 +217,7 @@ def test_chains_that_come_back_are_refused(rc):
         rc.load_balanced_view(recovery_task=abs).map(abs, [1])
 
 
-# ---- errors ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("ename", "kinds"),
-    [
-        ("TaskTimeout", (error.TaskTimeout, error.DependencyTimeout)),
-        ("ImpossibleDependency", (error.ImpossibleDependency,)),
-        ("InvalidDependency", (error.InvalidDependency, error.ImpossibleDependency)),
-        ("EngineError", (error.EngineError,)),
-    ],
-)
-def test_S1_24_errors_of_the_controller_are_caught_by_their_names(ename, kinds):
-    content = {"ename": ename, "evalue": "why", "traceback": [], "engine_info": {}}
-    failure = error.unwrap_exception(content)
-    for kind in (*kinds, ipp.RemoteError):
-        assert isinstance(failure, kind)
-    again = pickle.loads(pickle.dumps(failure))
-    assert type(again) is type(failure) and str(again) == str(failure)
-    users = error.unwrap_exception({**content, "engine_info": {"engine_id": 0, "engine_uuid": "u", "method": "apply"}})
-    assert type(users) is ipp.RemoteError
+# ---- giving up ------------------------------------------------------------------------------------------------
 
 
 def test_a_task_that_was_aborted_was_cancelled(rc, core):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import camshaft as ipp
 import pytest
 from processes import ClusterUnderTest, Processes, start_cluster
-
-import camshaft as ipp
 
 
 @pytest.fixture(scope="session")

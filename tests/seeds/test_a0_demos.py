@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import camshaft as ipp
 import matplotlib
 import numpy as np
 import pytest
-
-import camshaft as ipp
 
 matplotlib.use("Agg")
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import camshaft as ipp
 import numpy as np
 import pytest
 from processes import at_the_prompt
-
-import camshaft as ipp
 
 BIG = 200_000  # items of an array that is not copied on the way
 

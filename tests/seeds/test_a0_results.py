@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+import camshaft as ipp
 import pytest
 from processes import at_the_prompt
-
-import camshaft as ipp
 
 nap = at_the_prompt(lambda seconds: __import__("time").sleep(seconds))
 print_and_return = at_the_prompt(lambda text, value: (print(text), value)[1])

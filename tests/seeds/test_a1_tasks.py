@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import platform
 
+import camshaft as ipp
 import pytest
 from processes import at_the_prompt
-
-import camshaft as ipp
 
 nap = at_the_prompt(lambda seconds=0.2: __import__("time").sleep(seconds))
 fail = at_the_prompt(lambda: 1 / 0)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 
+import camshaft as ipp
 import numpy as np
 import pytest
 from processes import at_the_prompt
-
-import camshaft as ipp
 
 pow10 = at_the_prompt(lambda x: x**10)
 
