@@ -175,8 +175,8 @@ class LoadBalancedView(View):
         bound: bool = False,
         **flags: Any,
     ) -> Any:
-        """list(map(f, *sequences)), as tasks of `chunksize` items each. `bound` as for DirectView.map; `flags` (priority,
-        where, ...) are for this call.
+        """list(map(f, *sequences)), as tasks of `chunksize` items each. `bound` as for DirectView.map; `flags`
+        (priority, where, ...) are for this call.
 
         Returns the list if it blocks, else an AsyncMapResult, which with `ordered=False` iterates over results as they
         come. The shortest sequence decides; no items give []. Raises NoEnginesRegistered, SerializationError;
