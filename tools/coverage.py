@@ -1,8 +1,8 @@
 """Writes docs/coverage.md: every feature of the seed documents, and the test that shows it.
 
 The features are in tests/seeds/rows.toml. A test belongs to a row when its name carries the row's id
-(`test_S4_12_...`, or `TEST(Scheduler, S1_28_...)` in C++; one name may carry several ids). A row without a test says why
-in the data file: `none` (documentation, outside of the project, or served elsewhere) or `open` (what is missing).
+(`test_S4_12_...`, or `TEST(Scheduler, S1_28_...)` in C++; one name may carry several ids). A row without a test says
+why in the data file: `none` (documentation, outside of the project, or served elsewhere) or `open` (what is missing).
 
     python tools/coverage.py          # write the page
     python tools/coverage.py --check  # exit status 1 when the page is stale or a row has neither test nor reason
@@ -13,10 +13,11 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = ROOT / "tests" / "seeds" / "rows.toml"

@@ -84,7 +84,7 @@ def test_S0_5_S0_10_plots_return_what_they_drew(pidigits: ModuleType) -> None:
 
 
 def test_S0_6_fifteen_files_with_the_names_of_the_study(pi_files: list[str]) -> None:
-    assert [Path(name).name for name in pi_files] == ["pi200m.ascii.%(i)02dof20" % {"i": i} for i in range(1, 16)]
+    assert [Path(name).name for name in pi_files] == [f"pi200m.ascii.{i:02d}of20" for i in range(1, 16)]
 
 
 def test_S0_7_files_that_are_there_are_not_fetched_again(pi_files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
