@@ -28,7 +28,7 @@ def test_page_is_fresh(rows: list[coverage.Row]) -> None:
 def test_names_carry_ids() -> None:
     assert coverage.ids_in("test_S4_12_parallel_decorator") == ["S4-12"]
     assert coverage.ids_in("test_S0_41_S0_9_gather") == ["S0-41", "S0-9"]
-    assert coverage.ids_in("S1_28_impossible") == ["S1-28"]
+    assert coverage.ids_in("S1_28_impossible") == ["S1-28"] == coverage.ids_in("test_s1_28_impossible")
     assert coverage.ids_in("test_US_1_2") == []
 
 
