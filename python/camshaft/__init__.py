@@ -51,6 +51,7 @@ _HOME = {
     "use_pickle": "serialize",
     "SerializationError": "error",
     "interactive": "onengine",
+    "bind_kernel": "engine.kernelserver",
     "register_joblib_backend": "joblib",
     "ALL_COMPLETED": "asyncresult",
     "FIRST_COMPLETED": "asyncresult",

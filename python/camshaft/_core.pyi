@@ -217,8 +217,10 @@ class EngineCore:
         log_descriptor: int = 2,
         log_level: int = 20,
     ) -> None: ...
-    def next(self) -> EngineRequest | None:
-        """The next request, or None when the engine is to stop. Waits without the GIL."""
+    def next(self) -> EngineRequest | bool | None:
+        """The next request; None when the engine is to stop; False after `interject`. Waits without the GIL."""
+    def interject(self) -> None:
+        """Let next() return False as soon as nothing runs. From any thread."""
     def write(self, parent: EngineParent | None, to_stderr: bool, text: str) -> None: ...
     def flush(self) -> None: ...
     def publish(

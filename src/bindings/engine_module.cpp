@@ -7,6 +7,7 @@
 #include <nanobind/stl/string_view.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <system_error>
@@ -97,6 +98,7 @@ struct EngineHost : std::enable_shared_from_this<EngineHost> {
   nb::object next() {
     while (true) {
       releases->release_all();
+      if (interjected.exchange(false)) return nb::bool_(false);
       EngineService::Taken taken;
       {
         nb::gil_scoped_release unlocked;
@@ -113,6 +115,11 @@ struct EngineHost : std::enable_shared_from_this<EngineHost> {
     }
   }
 
+  void interject() {
+    interjected = true;
+    service->wake();
+  }
+
   void close() {
     releases->close();
     if (service) {
@@ -122,6 +129,7 @@ struct EngineHost : std::enable_shared_from_this<EngineHost> {
     if (Py_IsInitialized()) releases->release_all();
   }
 
+  std::atomic<bool> interjected{false};
   EngineLog log;
   TerminationPipe termination;
   WakePipe wake_pipe;
@@ -226,7 +234,9 @@ void bind_engine(nb::module_& m) {
            nb::arg("timeout") = 10.0, nb::arg("wait_for_file") = 0.0, nb::arg("max_heartbeat_misses") = 50,
            nb::arg("username") = "", nb::arg("kernel_info") = "{}", nb::arg("properties") = "{}",
            nb::arg("version") = "", nb::arg("lifeline") = -1, nb::arg("log_descriptor") = 2, nb::arg("log_level") = 20)
-      .def("next", &EngineHost::next, "The next request, or None when the engine is to stop. Waits without the GIL.")
+      .def("next", &EngineHost::next,
+           "The next request; None when the engine is to stop; False after interject. Waits without the GIL.")
+      .def("interject", &EngineHost::interject, "Let next() return False as soon as nothing runs. From any thread.")
       .def(
           "write",
           [](EngineHost& self, const PyParent* parent, bool to_stderr, std::string_view text) {

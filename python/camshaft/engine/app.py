@@ -42,6 +42,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
     from .host import Host
 
     host = Host(core, options)
+    host.kernel_info = _kernel_info(_core)
     standins.install()
     streams.install(host)
     streams.follow_threads(host)
@@ -59,13 +60,6 @@ def _start(_core: Any, options: Options) -> Any:
     if options.mpi and options.engine_id is None:
         options.engine_id = _mpi_rank()
     lifeline = os.environ.pop("CAMSHAFT_LIFELINE_FD", None)
-    version = f"{sys.version_info[0]}.{sys.version_info[1]}.{sys.version_info[2]}"
-    kernel_info = (
-        '{"status": "ok", "protocol_version": "5.3", "implementation": "camshaft", '
-        f'"implementation_version": "{_core.version()}", "banner": "camshaft engine", "help_links": [], '
-        f'"language_info": {{"name": "python", "version": "{version}", "mimetype": "text/x-python", '
-        '"file_extension": ".py", "pygments_lexer": "ipython3", "codemirror_mode": {"name": "ipython", "version": 3}}}'
-    )
     try:
         return _core.EngineCore(
             # From this name every client sees that the engine is ours and which byte code it runs.
@@ -79,8 +73,8 @@ def _start(_core: Any, options: Options) -> Any:
             wait_for_file=options.wait_for_file,
             max_heartbeat_misses=options.max_heartbeat_misses,
             username=options.username or os.environ.get("USER") or "username",
-            kernel_info=kernel_info,
-            properties=_properties(options, version),
+            kernel_info=_kernel_info(_core),
+            properties=_properties(options, _python()),
             version=_core.version(),
             lifeline=int(lifeline) if lifeline else -1,
             log_descriptor=_log_descriptor(options),
@@ -116,6 +110,19 @@ def _gpus() -> int:
         return len(os.listdir("/proc/driver/nvidia/gpus"))
     except OSError:
         return 0
+
+
+def _python() -> str:
+    return f"{sys.version_info[0]}.{sys.version_info[1]}.{sys.version_info[2]}"
+
+
+def _kernel_info(_core: Any) -> str:
+    return (
+        '{"status": "ok", "protocol_version": "5.3", "implementation": "camshaft", '
+        f'"implementation_version": "{_core.version()}", "banner": "camshaft engine", "help_links": [], '
+        f'"language_info": {{"name": "python", "version": "{_python()}", "mimetype": "text/x-python", '
+        '"file_extension": ".py", "pygments_lexer": "ipython3", "codemirror_mode": {"name": "ipython", "version": 3}}}'
+    )
 
 
 def _mpi_rank() -> int | None:

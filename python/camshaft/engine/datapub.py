@@ -17,4 +17,4 @@ def publish_data(data: dict[str, Any]) -> None:
 
     host = current()
     keys = json.dumps({"keys": [str(key) for key in data]})
-    host.core.publish(host.parent(), "data_message", keys, "{}", official.serialize(data))
+    host.publish("data_message", keys, "{}", official.serialize(data))

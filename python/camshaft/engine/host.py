@@ -5,12 +5,15 @@ from __future__ import annotations
 import _signal  # the C part of `signal`, without its enums: an engine starts faster
 import os
 from _thread import get_ident
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ..serialize import pack_result, unpack_call
 from . import namespace as main_module
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .options import Options
     from .shell import EngineShell
 
@@ -38,6 +41,8 @@ class Host:
         self.namespace: dict[str, Any] = vars(self.main)
         self.thread_parents: dict[int, Any] = {}
         self.making_shell = False
+        self.kernel_info = "{}"
+        self._local: deque[Callable[[], None]] = deque()
         self._main_thread = get_ident()
         self._parent: Any = None
         self._running = False
@@ -90,15 +95,36 @@ class Host:
             request = next_request()
             if request is None:
                 return self.core.exit_code
-            self._parent = request.parent
-            try:
-                if request.msg_type == "apply_request":
-                    self._apply(request)
-                else:
-                    self._other(request)
-            except KeyboardInterrupt:  # a second one, in the moment between user code and its answer
-                self._interruptible = False
+            if request is False:
+                while self._local:
+                    self._local.popleft()()
+                continue
+            self.serve(request)
             del request  # its buffers go now, not when the next request comes; without an answer it becomes an error
+
+    def serve(self, request: Any) -> None:
+        """Run one request and answer it; on the main thread."""
+        self._parent = request.parent
+        try:
+            if request.msg_type == "apply_request":
+                self._apply(request)
+            else:
+                self._other(request)
+        except KeyboardInterrupt:  # a second one, in the moment between user code and its answer
+            self._interruptible = False
+
+    def interject(self, work: Callable[[], None]) -> None:
+        """Run `work` on the main thread, between requests. From any thread."""
+        self._local.append(work)
+        self.core.interject()
+
+    def publish(self, msg_type: str, content: str, metadata: str = "{}", buffers: Any = ()) -> None:
+        """Send a side effect of the running request to whoever asked for it; `content` and `metadata` are JSON text."""
+        parent = self.parent()
+        if hasattr(parent, "publish"):  # of a front end that is attached to this engine
+            parent.publish(msg_type, content, metadata, buffers)
+        else:
+            self.core.publish(parent, msg_type, content, metadata, buffers)
 
     def _apply(self, request: Any) -> None:
         codec = request.codec or None
@@ -117,7 +143,7 @@ class Host:
         import json
 
         content = self.describe(error)
-        self.core.publish(self._parent, "error", json.dumps(content))
+        self.publish("error", json.dumps(content))
         content["status"] = "error"
         content["engine_info"] = self.engine_info("apply")
         request.answer(json.dumps(content), "error", unmet_dependency=content["ename"] == "UnmetDependency")
@@ -145,7 +171,7 @@ class Host:
         except BaseException as error:
             self._interruptible = False
             reply, failed = self.describe(error), True
-            self.core.publish(self._parent, "error", json.dumps(reply))
+            self.publish("error", json.dumps(reply))
             reply.update(status="error", execution_count=0, user_expressions={}, payload=[])
         if failed:
             reply["engine_info"] = self.engine_info("execute")

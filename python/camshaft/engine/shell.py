@@ -59,7 +59,7 @@ class EngineDisplayHook(DisplayHook):
     def finish_displayhook(self) -> None:
         """Send them."""
         if self._pending is not None and self._pending["data"]:
-            self.host.core.publish(self.host.parent(), "execute_result", to_json(self._pending))
+            self.host.publish("execute_result", to_json(self._pending))
         self._pending = None
 
 
@@ -80,11 +80,11 @@ class EngineDisplayPublisher(DisplayPublisher):
         """Send a display."""
         content = {"data": data, "metadata": metadata or {}, "transient": transient or {}}
         kind = "update_display_data" if update else "display_data"
-        self.host.core.publish(self.host.parent(), kind, to_json(content))
+        self.host.publish(kind, to_json(content))
 
     def clear_output(self, wait: bool = False) -> None:
         """Ask the client to clear what it shows."""
-        self.host.core.publish(self.host.parent(), "clear_output", to_json({"wait": wait}))
+        self.host.publish("clear_output", to_json({"wait": wait}))
 
 
 class EngineShell(InteractiveShell):
@@ -117,7 +117,7 @@ class EngineShell(InteractiveShell):
         except Exception as broken:
             text = f"<the exception's text cannot be made: {type(broken).__name__}>"
         self.last_error = {"ename": getattr(etype, "__name__", str(etype)), "evalue": text, "traceback": list(stb)}
-        self.host.core.publish(self.host.parent(), "error", to_json(self.last_error))
+        self.host.publish("error", to_json(self.last_error))
 
     def execute(self, content: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         """Run the content of an execute_request; returns the content of the reply and whether the cell failed."""
@@ -126,9 +126,7 @@ class EngineShell(InteractiveShell):
         store_history = bool(content.get("store_history", not silent)) and not silent
         self.last_error = None
         if not silent:
-            self.host.core.publish(
-                self.host.parent(), "execute_input", to_json({"code": code, "execution_count": self.execution_count})
-            )
+            self.host.publish("execute_input", to_json({"code": code, "execution_count": self.execution_count}))
         result = self.run_cell(code, store_history=store_history, silent=silent)
         error = result.error_before_exec or result.error_in_exec
         reply: dict[str, Any] = {"execution_count": self.execution_count - (1 if store_history else 0)}
@@ -161,9 +159,28 @@ def make_shell(host: Host) -> EngineShell:
     stdout, stderr, main = sys.stdout, sys.stderr, sys.modules["__main__"]
     shell = EngineShell.instance(config=config, user_module=host.main, user_ns=host.namespace)
     shell.exit_now = False
+    register: Any = shell.register_magic_function
+    register(_connect_info, "line", "connect_info")
+    register(_qtconsole, "line", "qtconsole")
     sys.stdout, sys.stderr = stdout, stderr
     sys.modules["__main__"] = main
     return shell
+
+
+def _connect_info(line: str) -> None:
+    """%connect_info: how a Jupyter front end can attach to this engine."""
+    from .kernelserver import connect_info
+
+    print(connect_info())
+
+
+def _qtconsole(line: str) -> None:
+    """%qtconsole [arguments]: open a qtconsole that is attached to this engine."""
+    import shlex
+
+    from .kernelserver import start_qtconsole
+
+    start_qtconsole(shlex.split(line))
 
 
 def _trait_value(text: str) -> Any:

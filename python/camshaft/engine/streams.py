@@ -61,6 +61,9 @@ class OutputStream(io.TextIOBase):
         if parent is None or os.getpid() != self._pid:
             self._fallback.write(text)
             return len(text)
+        if hasattr(parent, "write"):  # of a front end that is attached to this engine
+            parent.write(self._to_stderr, text)
+            return len(text)
         try:
             self._core.write(parent, self._to_stderr, text)
         except (UnicodeEncodeError, RuntimeError, TypeError):  # lone surrogates
