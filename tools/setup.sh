@@ -8,7 +8,7 @@ PACKAGES="g++ cmake ninja-build ccache pkg-config
   libzmq3-dev libjemalloc-dev libssl-dev libsimdjson-dev nlohmann-json3-dev libfmt-dev libspdlog-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14
-  python3-dev python3-venv"
+  python3-dev python3-venv libpython3.11-testsuite"
 
 say() { echo "setup: $*"; }
 fail() {

@@ -324,9 +324,14 @@ class Client(HubQueries, TaskControl, ClientNames):
     become_distributed = become_dask
     stop_distributed = stop_dask
 
-    def executor(self, targets: Any = None) -> ViewExecutor:
-        """A concurrent.futures.Executor on a load-balanced view of `targets`."""
-        return self.load_balanced_view(targets).executor
+    def executor(self, targets: Any = None, max_workers: int | None = None) -> ViewExecutor:
+        """A concurrent.futures.Executor on a load-balanced view of `targets`; see ViewExecutor for `max_workers`."""
+        view = self.load_balanced_view(targets)
+        if max_workers is None:
+            return view.executor
+        from .executor import ViewExecutor
+
+        return ViewExecutor(view, max_workers)
 
     # -- messages -----------------------------------------------------------------------------------------------------
 

@@ -111,7 +111,7 @@ class RemoteError(KernelError):
         self.engine_info: dict[str, Any] = dict(engine_info or {})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), self.args, {k: v for k, v in self.__dict__.items() if k == "engine_info"}
+        return _made, (self.ename, self.evalue, self.traceback, self.engine_info)
 
     def _origin(self) -> str:
         info = self.engine_info
@@ -243,12 +243,12 @@ class CompositeError(RemoteError):
 
     def _pick(self, excid: int) -> RemoteError:
         try:
-            return RemoteError(*self.elist[excid])
+            return _made(*self.elist[excid])
         except IndexError:
             raise IndexError(f"no exception with index {excid}: there are {len(self.elist)}") from None
 
     def raise_exception(self, excid: int = 0) -> None:
-        """Raise error number `excid` as a RemoteError. IndexError if there is no such error."""
+        """Raise error number `excid`, as its built-in class too if it has one. IndexError if there is none."""
         raise self._pick(excid)
 
 
@@ -283,13 +283,34 @@ class AlreadyDisplayedError(RemoteError):
 def unwrap_exception(content: Mapping[str, Any]) -> RemoteError:
     """The RemoteError for the `content` of an error reply.
 
-    What the scheduler reports is an instance of its own class too: `except TaskTimeout` works.
+    What the scheduler reports is an instance of its own class too (`except TaskTimeout` works), and so is what was
+    raised as a built-in exception (`except ZeroDivisionError`).
     """
     traceback = content.get("traceback") or []
     text = traceback if isinstance(traceback, str) else "\n".join(map(str, traceback))
     ename = str(content.get("ename", "Error"))
-    kind = _TYPED.get(ename, RemoteError)
-    return kind(ename, str(content.get("evalue", "")), text, content.get("engine_info") or {})
+    return _made(ename, str(content.get("evalue", "")), text, content.get("engine_info") or {})
+
+
+# Caught by somebody on the way (generators, attribute look-up, whoever waits with a timeout), or no plain errors.
+_NEVER_TYPED = frozenset({"AttributeError", "StopAsyncIteration", "StopIteration", "TimeoutError"})
+
+
+def _kind(ename: str) -> type[RemoteError]:
+    """The class for an error whose class was called `ename` on the engine."""
+    kind = _TYPED.get(ename)
+    if kind is None and ename not in _NEVER_TYPED:
+        original = getattr(builtins, ename, None)
+        if isinstance(original, type) and issubclass(original, Exception):
+            kind = _TYPED[ename] = type("RemoteError", (RemoteError, original), {"__module__": __name__})
+    return RemoteError if kind is None else kind
+
+
+def _made(ename: str, *rest: Any) -> RemoteError:
+    try:
+        return _kind(ename)(ename, *rest)
+    except Exception:  # classes that insist on arguments of their own
+        return RemoteError(ename, *rest)
 
 
 def wrap_exception(engine_info: Mapping[str, Any] | None = None) -> dict[str, Any]:

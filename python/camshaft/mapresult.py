@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -110,7 +112,9 @@ class LazyMapIterator:
         self._window = window
         self._ordered = ordered
         self._return_exceptions = return_exceptions
-        self._pending: list[Any] = []
+        self.deadline: float | None = None
+        """When to give up waiting for results, by time.monotonic()."""
+        self._pending: deque[Any] = deque()
         self._exhausted = False
 
     def cancel(self) -> None:
@@ -129,7 +133,7 @@ class LazyMapIterator:
             raise found.error
         self._fill_one()
         try:
-            return found.get()
+            return found.get(self._left())
         except error.KernelError as failure:
             if self._return_exceptions:
                 return failure
@@ -155,14 +159,19 @@ class LazyMapIterator:
 
     def _take(self) -> Any:
         if self._ordered or isinstance(self._pending[0], _InputError):
-            return self._pending.pop(0)
+            return self._pending.popleft()
         results = [result for result in self._pending if not isinstance(result, _InputError)]
         while True:
             for result in results:
                 if result.done():
                     self._pending.remove(result)
                     return result
-            results[0]._core.wait([result._requests[0] for result in results], any=True)
+            left = self._left()
+            if not results[0]._core.wait([result._requests[0] for result in results], left, any=True):
+                raise error.TimeoutError("Result not ready.")
+
+    def _left(self) -> float | None:
+        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
 
 class _InputError:

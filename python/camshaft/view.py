@@ -140,7 +140,7 @@ class View:
     @property
     def executor(self) -> ViewExecutor:
         """A concurrent.futures.Executor on this view."""
-        if self._executor is None:
+        if self._executor is None or self._executor.is_shut_down:
             from .executor import ViewExecutor
 
             self._executor = ViewExecutor(self)

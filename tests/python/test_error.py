@@ -65,3 +65,16 @@ def test_contents_of_replies():
     again = error.unwrap_exception(content)
     assert str(again) == "[3:apply] ValueError: x"
     assert "raise ValueError" in again.traceback
+
+
+def test_built_in_classes_are_kept():
+    failed = error.unwrap_exception({"ename": "KeyError", "evalue": "'x'", "traceback": ["t"], "engine_info": {}})
+    assert isinstance(failed, KeyError) and isinstance(failed, error.RemoteError)
+    again = pickle.loads(pickle.dumps(failed))
+    assert type(again) is type(failed) and again.evalue == "'x'"
+    for name in ("UnicodeDecodeError", "StopIteration", "KeyboardInterrupt", "AttributeError", "NoSuchError", "print"):
+        other = error.unwrap_exception({"ename": name, "evalue": "e", "traceback": []})
+        assert type(other) is error.RemoteError and other.ename == name
+        assert pickle.loads(pickle.dumps(other)).ename == name
+    missing = error.unwrap_exception({"ename": "OSError", "evalue": "[Errno 2] no", "traceback": []})
+    assert isinstance(missing, OSError) and "[Errno 2] no" in str(missing)

@@ -220,7 +220,9 @@ def test_errors(rc):
         several.value.raise_exception(1)
     assert not result.successful()
     errors = result.get(return_exceptions=True)
-    assert [type(e) for e in errors] == [ipp.RemoteError] * 2
+    assert [isinstance(e, ipp.RemoteError) and isinstance(e, ZeroDivisionError) for e in errors] == [True] * 2
+    with pytest.raises(ZeroDivisionError):
+        several.value.raise_exception()
     assert isinstance(result.exception(), ipp.CompositeError)
     assert repr(result) == "<AsyncResult(<lambda>): failed>"
 
