@@ -8,7 +8,7 @@ namespace camshaft::sched {
 EngineIndex::EngineIndex(Scheme scheme, std::uint32_t hwm, Chooser chooser)
     : scheme_(scheme), chooser_(std::move(chooser)), bound_(hwm == 0 ? std::numeric_limits<Load>::max() : hwm) {}
 
-void EngineIndex::add(Slot engine, Load load) {
+void EngineIndex::add(Slot engine, Load load, Load bound) {
   if (engine >= seats_.size()) seats_.resize(engine + 1);
   if (has_tree() && engine >= tree_.size() / 2) {
     std::size_t leaves = std::max<std::size_t>(tree_.size() / 2, 1);
@@ -19,8 +19,8 @@ void EngineIndex::add(Slot engine, Load load) {
       tree_[node] = before(tree_[2 * node], tree_[2 * node + 1]) ? tree_[2 * node] : tree_[2 * node + 1];
     }
   }
-  seats_[engine] = Seat{.stamp = --oldest_, .load = load, .present = true};
-  if (load < bound_) list(engine);
+  seats_[engine] = Seat{.stamp = --oldest_, .load = load, .bound = bound, .present = true};
+  if (load < bound) list(engine);
 }
 
 void EngineIndex::remove(Slot engine) {
@@ -28,19 +28,27 @@ void EngineIndex::remove(Slot engine) {
   seats_[engine].present = false;
 }
 
-void EngineIndex::assign(Slot engine) {
-  Seat& seat = seats_[engine];
-  unlist(engine);
-  seat.stamp = ++newest_;
-  ++seat.count;
-  if (++seat.load < bound_) list(engine);
-}
-
-void EngineIndex::answer(Slot engine) {
+void EngineIndex::assign(Slot engine, Load bound) {
   Seat& seat = seats_[engine];
   if (seat.listed) unlist(engine);
-  --seat.load;
-  list(engine);
+  seat.stamp = ++newest_;
+  ++seat.count;
+  seat.bound = bound;
+  if (++seat.load < bound) list(engine);
+}
+
+void EngineIndex::answer(Slot engine, Load bound) {
+  Seat& seat = seats_[engine];
+  if (seat.listed) unlist(engine);
+  seat.bound = bound;
+  if (--seat.load < bound) list(engine);
+}
+
+void EngineIndex::rebound(Slot engine, Load bound) {
+  Seat& seat = seats_[engine];
+  seat.bound = bound;
+  if (seat.listed == (seat.load < bound)) return;
+  seat.listed ? unlist(engine) : list(engine);
 }
 
 void EngineIndex::list(Slot engine) {

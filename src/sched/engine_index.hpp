@@ -22,13 +22,19 @@ class EngineIndex {
   /// `chooser`: scheme custom, which is O(engines) for each choice.
   EngineIndex(Scheme scheme, std::uint32_t hwm, Chooser chooser = {});
 
-  void add(Slot engine, Load load);
+  void add(Slot engine, Load load) { add(engine, load, bound_); }
   void remove(Slot engine);
-  void assign(Slot engine);  // one task more
-  void answer(Slot engine);  // one task less
+  void assign(Slot engine) { assign(engine, bound_); }  // one task more
+  void answer(Slot engine) { answer(engine, bound_); }  // one task less
+
+  /// The same with a bound of the engine's own, from now on.
+  void add(Slot engine, Load load, Load bound);
+  void assign(Slot engine, Load bound);
+  void answer(Slot engine, Load bound);
+  void rebound(Slot engine, Load bound);
 
   bool contains(Slot engine) const { return engine < seats_.size() && seats_[engine].present; }
-  bool open(Slot engine) const { return contains(engine) && seats_[engine].load < bound_; }
+  bool open(Slot engine) const { return contains(engine) && seats_[engine].load < seats_[engine].bound; }
   std::size_t open_count() const { return open_.size(); }
   Load load(Slot engine) const { return seats_[engine].load; }
   Load bound() const { return bound_; }
@@ -43,6 +49,7 @@ class EngineIndex {
     std::int64_t stamp = 0;   // order of last use; unique among present engines
     std::uint64_t count = 0;  // tasks that it was ever given
     Load load = 0;
+    Load bound = 0;
     std::uint32_t open_at = 0;    // position in open_, when listed
     std::uint32_t bucket_at = 0;  // position in buckets_[load], when listed
     bool present = false;

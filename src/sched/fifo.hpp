@@ -1,4 +1,4 @@
-// sched/fifo.hpp: tasks in order of arrival, where most come in order, some late, and any may leave at any time.
+// sched/fifo.hpp: tasks in order of their turn, where most come in order, some late, and any may leave at any time.
 // Thread: one. Owns: entries only; whoever takes a task out says forget(), and its entry goes when it comes by.
 // Errors: none.
 #pragma once
@@ -11,8 +11,10 @@
 
 namespace camshaft::sched {
 
-/// A task by slot; `arrival` is never used twice, so an entry whose slot has another arrival is stale.
+/// A task by slot, and its turn: the time of its submission, put back by its priority, then the order of submission.
+/// `arrival` is never used twice, so an entry whose slot has another arrival is stale.
 struct Entry {
+  std::int64_t turn = 0;
   std::uint64_t arrival = 0;
   std::uint32_t slot = 0;
   auto operator<=>(const Entry&) const = default;
@@ -31,7 +33,7 @@ class Fifo {
     }
   }
 
-  /// The oldest task that waits here.
+  /// The task that waits here and is first.
   template <class Valid>
   std::optional<Entry> head(Valid&& valid) {
     while (!in_order_.empty() && !valid(in_order_.front())) in_order_.pop_front();
@@ -57,7 +59,7 @@ class Fifo {
     std::make_heap(late_.begin(), late_.end(), std::greater<>());
   }
 
-  /// Every task that waits here, oldest first.
+  /// Every task that waits here, in order.
   template <class Valid>
   std::vector<Entry> all(Valid&& valid) const {
     std::vector<Entry> entries;

@@ -1,162 +1,182 @@
 // What is always true of a scheduler between two events, as one function.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "sched/scheduler.hpp"
+#include "sched/sorted.hpp"
 
 namespace camshaft::sched {
 
-std::string Scheduler::describe(const Task& task) const {
-  std::string text = fmt::format("task '{}' (submission {}, {} dispatches, {} deaths, {} retries left", task.id.value,
-                                 task.arrival, task.dispatches, task.deaths, task.retries_left);
-  const auto names = [&](const std::vector<Serial>& serials) {
-    std::vector<std::string> out;
-    for (Serial serial : serials) {
-      const auto slot = live_slot(serial);
-      out.push_back(slot ? engines_[*slot].id.value : fmt::format("gone engine #{}", serial));
-    }
-    return fmt::format("{}", fmt::join(out, ", "));
-  };
-  if (task.conditions) {
-    const Conditions& c = *task.conditions;
-    text += fmt::format(", after {}+{} of {}, follow {}+{} of {}, ran not on [{}]", c.after.good, c.after.bad,
-                        c.after.total, c.follow.good, c.follow.bad, c.follow.total, names(c.blacklist));
-  }
-  text += ") ";
-  if (const auto* running = std::get_if<Running>(&task.state)) {
-    text += fmt::format("runs on {}", name_of(engines_[running->engine]));
-  } else if (const auto* waiting = std::get_if<Waiting>(&task.state)) {
-    text += waiting->lane ? "waits for any engine" : fmt::format("waits for one of [{}]", names(waiting->allowed));
-  } else {
-    text += "waits for its dependencies";
-  }
-  return text;
-}
-
-std::string Scheduler::story(const MsgId& id) const {
-  const Known known = table_.find(table_.fingerprint(id.value));
-  switch (known.kind) {
-    case Known::nothing:
-      return {};
-    case Known::live:
-      return describe(tasks_[known.where]);
-    case Known::succeeded:
-      return fmt::format("task '{}' has succeeded", id.value);
-    case Known::failed:
-      return fmt::format("task '{}' has failed", id.value);
-  }
-  return {};
-}
-
-std::string Scheduler::why(const MsgId& id) const { return story(id); }
-
 std::optional<std::string> Scheduler::check() const {
-  const auto has = [](const auto& values, const auto& value) {
-    return std::find(values.begin(), values.end(), value) != values.end();
-  };
-  std::size_t live = 0, running = 0, timers = 0, restricted = 0, anywhere = 0, in_lanes = 0;
-  std::vector<std::size_t> reserved(engines_.size(), 0);
-
-  std::vector<Slot> open;
-  for (Slot slot = 0; slot < engines_.size(); ++slot) {
-    if (index_.open(slot)) open.push_back(slot);
-  }
-
+  std::size_t live = 0, running_tasks = 0, timers = 0, restricted = 0, anywhere = 0, in_lanes = 0;
   for (Slot slot = 0; slot < tasks_.size(); ++slot) {
     const Task& task = tasks_[slot];
     if (task.arrival == 0) continue;
     ++live;
-    const auto broken = [&](std::string_view rule) { return fmt::format("{}: {}", rule, describe(task)); };
-    const Known known = table_.find(task.fingerprint);
-    if (known.kind != Known::live || known.where != slot) return broken("the table does not lead to a live task");
-
-    const Conditions* c = task.conditions.get();
-    if (c && c->deadline) {
-      ++timers;
-      if (!timers_.count({*c->deadline, {task.arrival, slot}})) return broken("a deadline has no timer");
-    }
-    if (const auto* on = std::get_if<Running>(&task.state)) {
-      ++running;
-      const Engine& engine = engines_[on->engine];
-      if (on->position >= engine.in_flight.size() || engine.in_flight[on->position] != slot) {
-        return broken("a running task is not in its engine's in_flight");
-      }
-      if (c && c->deadline) return broken("a running task has a timer");
-      continue;
-    }
-    if (phase_ != Phase::open) return broken("a task is queued while draining");
-    if (c && c->timeout != Duration{} && !c->deadline) return broken("a queued task with a timeout has no timer");
-    if (auto why = why_impossible(task, nullptr)) return broken(*why);
-    const bool met = !c || (c->after.met() && c->follow.met());
-    if (std::holds_alternative<Blocked>(task.state)) {
-      if (met) return broken("a task is blocked though its dependencies are met");
-      continue;
-    }
-    if (!met) return broken("a task waits for an engine before its dependencies are met");
-    const auto& waiting = std::get<Waiting>(task.state);
-    if ((waiting.lane == nullptr) != (c && c->restricted())) return broken("a task waits in the wrong kind of queue");
-    if (!waiting.lane) {
-      ++restricted;
-      if (waiting.allowed != allowed_engines(*c)) return broken("a task waits for other engines than it may run on");
-      for (Serial serial : waiting.allowed) {
-        ++reserved[*live_slot(serial)];
-        if (index_.open(*live_slot(serial))) return broken("a task waits though an engine it may run on is open");
-      }
-      continue;
-    }
-    waiting.lane == &anywhere_ ? ++anywhere : ++in_lanes;
-    if (waiting.lane->excluded != (c ? c->blacklist : std::vector<Serial>{}))
-      return broken("a task is in a wrong lane");
-    for (Slot engine : open) {
-      if (!has(waiting.lane->excluded, engines_[engine].serial)) {
-        return broken("a task waits though an engine it may run on is open");
-      }
+    if (auto broken = check_task(slot)) return fmt::format("{}: {}", *broken, describe(task));
+    if (task.conditions && task.conditions->deadline) ++timers;
+    if (running(slot)) ++running_tasks;
+    if (const auto* waiting = std::get_if<Waiting>(&task.state)) {
+      waiting->lane == &anywhere_ ? ++anywhere : ++in_lanes;
+      if (task.conditions && task.conditions->restricted()) ++restricted;
     }
   }
-
   if (live != live_ || live + free_tasks_.size() != tasks_.size()) return "live and free task slots do not add up";
   if (live + table_.finished() != table_.size()) return "the table does not hold live and remembered tasks exactly";
   if (table_.finished() > 2 * options_.remembered) return "more finished tasks are remembered than the limit";
-  if (running != running_) return "the count of running tasks is wrong";
-  if (timers != timers_.size()) return "a timer has no queued task";
+  if (running_tasks != running_) return "the count of running tasks is wrong";
+  if (timers != timers_.size()) return "a timer has no task";
   if (restricted != restricted_waiting_) return "the count of restricted waiting tasks is wrong";
   if (anywhere != anywhere_.fifo.size()) return "the common queue does not hold the tasks that wait in it";
   if (phase_ == Phase::closed && live > 0) return "the scheduler is closed and has tasks";
   if (!ended_.empty() || !ready_.empty()) return "work is left over after an event";
+  if (phase_ != Phase::open && rob_at_) return "tasks are to be moved while draining";
+  for (const auto& [key, lane] : lanes_) in_lanes -= lane.fifo.size();
+  if (in_lanes != 0) return "the lanes do not hold the tasks that wait in them";
+  if (auto broken = check_lanes()) return broken;
+  return check_engines();
+}
 
-  for (const auto& [excluded, lane] : lanes_) {
-    in_lanes -= lane.fifo.size();
-    if (lane.fifo.size() == 0 || lane.excluded != excluded) return "a lane is empty or misnamed";
-    const auto listed = lane.listed ? lane_heads_.find(*lane.listed) : lane_heads_.end();
-    if (listed == lane_heads_.end() || listed->second != &lane) return "a lane is not listed by its head";
-    const Lane* self = &lane;
-    const auto waiting = lane.fifo.all([&](const Entry& e) { return waits_in(*self, e); });
-    if (waiting.front() != *lane.listed) return "a lane is listed by another task than its oldest";
+/// What is wrong with a live task, if anything.
+std::optional<std::string> Scheduler::check_task(Slot slot) const {
+  const Task& task = tasks_[slot];
+  const Known known = table_.find(task.fingerprint);
+  if (known.kind != Known::live || known.where != slot) return "the table does not lead to a live task";
+
+  const Conditions* c = task.conditions.get();
+  if (c && c->deadline && !timers_.count({*c->deadline, entry_of(slot)})) return "a deadline has no timer";
+  if (c && c->demand && c->demand->users == 0) return "a demand does not know its task";
+  if (const Running* here = running(slot)) {
+    const Engine& engine = engines_[here->engine];
+    if (engine.serial == 0) return "a running task is on no engine";
+    const bool first = engine.oldest == slot;
+    if (first != (here->older == kNoSlot))
+      return "a running task is first of its engine, or not, and says "
+             "otherwise";
+    const bool limited = c && c->time_limit != Duration{} && first && index_.contains(here->engine);
+    if ((c && c->deadline) != limited)
+      return "a timer runs for other tasks than the oldest of an engine with a "
+             "limit";
+    if (here->over_limit && here->stop == Stop::none) return "a task is over its limit and nobody stops it";
+    if (here->aborted && task.retries_left > 0) return "an aborted task has retries";
+    return std::nullopt;
   }
-  if (in_lanes != 0 || lane_heads_.size() != lanes_.size()) return "the lanes do not hold the tasks that wait in them";
+  if (phase_ != Phase::open) return "a task is queued while draining";
+  if (c && c->timeout != Duration{} && !c->deadline) return "a queued task with a timeout has no timer";
+  if (c && c->timeout == Duration{} && c->deadline) return "a queued task without a timeout has a timer";
+  if (auto why = why_impossible(task, nullptr)) return why;
+  const bool met = !c || (c->after.met() && c->follow.met());
+  const auto* waiting = std::get_if<Waiting>(&task.state);
+  if (!waiting)
+    return met ? std::optional<std::string>("a task is blocked though its dependencies are met") : std::nullopt;
+  if (!met) return "a task waits for an engine before its dependencies are met";
+  if (waiting->lane == &anywhere_) {
+    if (c && (c->restricted() || c->demand || !c->blacklist.empty())) return "a task waits for any engine and must not";
+    return std::nullopt;
+  }
+  const LaneKey& key = *waiting->lane->key;
+  if (!c || waiting->lane->demand != c->demand || key.restricted != c->restricted()) return "a task is in a wrong lane";
+  if (key.engines != (c->restricted() ? allowed_engines(*c) : c->blacklist)) {
+    return "a task waits for other engines than it may run on";
+  }
+  return std::nullopt;
+}
 
-  std::size_t present = 0, in_flight = 0;
+/// The lanes and their listings; and the rule on which placement rests: who waits cannot run anywhere now.
+std::optional<std::string> Scheduler::check_lanes() const {
+  std::vector<Slot> open;
+  for (Slot slot = 0; slot < engines_.size(); ++slot) {
+    if (index_.open(slot)) open.push_back(slot);
+  }
+  if (anywhere_.fifo.size() > 0 && !open.empty()) return "a task waits for any engine though one is open";
+  std::size_t broad = 0;
+  std::vector<std::size_t> restricted(engines_.size(), 0);
+  for (const auto& [key, lane] : lanes_) {
+    const Lane* self = &lane;
+    if (lane.key != &key || (lane.demand ? lane.demand->number : 0) != key.demand) return "a lane is misnamed";
+    const auto waiting = lane.fifo.all([&](const Entry& e) { return waits_in(*self, e); });
+    if (waiting.empty() || waiting.size() != lane.fifo.size()) return "a lane is empty or miscounted";
+    if (!lane.listed || waiting.front() != *lane.listed) return "a lane is listed by another task than its first";
+    const auto listed = [&](const std::map<Entry, Lane*>& heads) {
+      const auto at = heads.find(*self->listed);
+      return at != heads.end() && at->second == self;
+    };
+    if (!key.restricted && (++broad, !listed(lane_heads_))) return "a lane is not in the common list";
+    for (Serial serial : key.engines) {
+      if (!key.restricted) break;
+      const auto slot = live_slot(serial);
+      if (!slot || !listed(engines_[*slot].heads)) return "a lane is not listed at an engine of its own";
+      ++restricted[*slot];
+    }
+    for (Slot slot : open) {
+      if (has_sorted(key.engines, engines_[slot].serial) != key.restricted) continue;
+      if (lane.demand && !demands_.fits_now(*lane.demand, slot)) continue;
+      return fmt::format("a task waits though an engine it may run on is open: {} and {}",
+                         describe(tasks_[waiting.front().slot]), name_of(engines_[slot]));
+    }
+  }
+  if (broad != lane_heads_.size()) return "a lane is listed that is not there";
+  for (Slot slot = 0; slot < engines_.size(); ++slot) {
+    if (engines_[slot].heads.size() != restricted[slot]) return "an engine lists a lane that is not there";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Scheduler::check_engines() const {
+  std::size_t present = 0, in_flight = 0, crowded = 0;
   for (Slot slot = 0; slot < engines_.size(); ++slot) {
     const Engine& engine = engines_[slot];
     if (engine.serial == 0) continue;
     ++present;
-    in_flight += engine.in_flight.size();
     const auto broken = [&](std::string_view rule) { return fmt::format("{}: {}", rule, name_of(engine)); };
     const auto known = engine_slots_.find(engine.id);
     if (known == engine_slots_.end() || known->second != slot) return broken("an engine is not found by its id");
     if (slot_of_serial_[engine.serial] != slot) return broken("an engine is not found by its serial");
-    if (engine.dies_at.has_value() == index_.contains(slot))
+    if (engine.dies_at.has_value() == index_.contains(slot)) {
       return broken("an engine that left takes tasks, or vice versa");
+    }
     if (engine.dies_at.has_value() != (leaving_.count(slot) > 0)) return broken("a lost engine has no funeral");
-    if (engine.dies_at && engine.in_flight.empty()) return broken("an engine that left has nothing to wait for");
-    if (engine.reserved.size() != reserved[slot]) return broken("the engine's own queue does not hold its tasks");
+    if (engine.dies_at && engine.load == 0) return broken("an engine that left has nothing to wait for");
+
+    Load load = 0, recalling = 0, stopping = 0;
+    std::uint64_t expected = 0;
+    Slot older = kNoSlot;
+    std::map<std::string, double> taken;
+    for (Slot task = engine.oldest; task != kNoSlot; older = task, task = running(task)->newer) {
+      const Running* here = running(task);
+      if (!here || here->engine != slot || here->older != older) return broken("the list of an engine's tasks is torn");
+      ++load;
+      expected += here->expected;
+      recalling += here->recalled ? 1 : 0;
+      stopping += here->stop != Stop::none ? 1 : 0;
+      const Conditions* c = tasks_[task].conditions.get();
+      if (!c || !c->demand) continue;
+      for (const Resource& resource : c->demand->resources) taken[resource.name] += resource.amount;
+    }
+    in_flight += load;
+    if (engine.newest != older) return broken("the list of an engine's tasks has another end");
+    if (load != engine.load || recalling != engine.recalling || stopping != engine.stopping ||
+        expected != engine.expected) {
+      return broken("the sums over an engine's tasks are wrong");
+    }
+    for (const auto& [name, amount] : taken) {
+      if (std::abs(demands_.taken(slot, name) - amount) > 1e-3)
+        return broken("a resource is not counted as it is used");
+    }
+    if (taken.empty() && demands_.takes(slot) > 0) return broken("a resource is taken and nobody has it");
+    const bool crowd = options_.hwm == kAutoHwm && engine.recalls && index_.contains(slot) && load > recalling + 1;
+    if (crowd != (engine.crowd_at != 0)) return broken("an engine is in the crowd, or not, by mistake");
+    if (crowd && crowded_.at(engine.crowd_at - 1) != slot) return broken("an engine is not where it is in the crowd");
+    crowded += crowd ? 1 : 0;
     if (!index_.contains(slot)) continue;
-    if (index_.load(slot) != engine.in_flight.size()) return broken("the load is not the number of tasks in flight");
+    if (index_.load(slot) != load) return broken("the load is not the number of tasks in flight");
+    if (index_.open(slot) != (load < bound_of(engine))) return broken("an engine is open, or not, against its bound");
   }
   if (present != engine_slots_.size() || in_flight != running_) return "engines and tasks in flight do not add up";
+  if (crowded != crowded_.size()) return "the crowd has engines that are not there";
+  if (!crowded_.empty() && phase_ == Phase::open && !rob_at_) return "nobody will look at crowded engines";
   return std::nullopt;
 }
 

@@ -92,7 +92,7 @@ TEST(Fifo, GivesTheOldestWhateverTheOrderOfComingAndGoing) {
   Rng rng(4);
   for (std::uint64_t step = 1; step < 20'000; ++step) {
     const std::uint64_t arrival = uniform_below(3, rng) == 0 ? step - uniform_below(step, rng) : step;
-    if (waiting.insert(arrival).second) fifo.push({arrival, 0});
+    if (waiting.insert(arrival).second) fifo.push({static_cast<std::int64_t>(arrival), arrival, 0});
     if (step % 2 == 0) {  // from the front or from anywhere
       auto at = waiting.begin();
       if (step % 3 == 0) std::advance(at, uniform_below(std::min<std::size_t>(waiting.size(), 50), rng));

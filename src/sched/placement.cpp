@@ -1,89 +1,87 @@
-// Who goes where. Between events this holds, and every shortcut below rests on it: no engine that is open is
-// allowed for a task that waits. So an engine that has just got room is the only choice for the tasks that waited,
-// and only tasks that have just become ready need to look at all engines.
+// Who goes where. Between events this holds, and every shortcut below rests on it: no engine that is open is allowed
+// for a task that waits. So an engine that has just got room is the only choice for the tasks that waited, and only
+// tasks that have just become ready need to look at all engines.
 #include <algorithm>
 #include <iterator>
+#include <limits>
+#include <utility>
 
 #include "sched/scheduler.hpp"
+#include "sched/sorted.hpp"
 
 namespace camshaft::sched {
 namespace {
 
-constexpr std::uint64_t kAll = ~std::uint64_t{0};
+constexpr Entry kAll{std::numeric_limits<std::int64_t>::max(), ~std::uint64_t{0}, 0};
 constexpr std::size_t kRoomWorthKeeping = 4096;  // task slots
 
 }  // namespace
 
-/// Ends an event: spreads the news of ended tasks, then places in order of arrival what can run: newly ready tasks
-/// anywhere, waiting ones on `opened`, the engine that has got room.
+/// Ends an event: spreads the news of ended tasks, then places in order of their turn what can run: newly ready tasks
+/// anywhere, waiting ones on `opened`, the engine that may have got room.
 void Scheduler::settle(std::optional<Slot> opened) {
   propagate();
   std::sort(ready_.begin(), ready_.end());
-  for (const Entry& entry : ready_) {
-    if (!is_task(entry) || !std::holds_alternative<Blocked>(tasks_[entry.slot].state)) continue;
-    if (opened) fill(*opened, entry.arrival);
-    place(entry.slot);
+  for (const Ready& ready : ready_) {
+    if (!is_task(ready.entry) || !std::holds_alternative<Blocked>(tasks_[ready.entry.slot].state)) continue;
+    if (opened) fill(*opened, ready.entry);
+    place(ready.entry.slot, ready.avoid);
   }
   ready_.clear();
   if (opened) fill(*opened, kAll);
+  balance(opened);
 
   if (live_ == 0 && tasks_.size() > kRoomWorthKeeping) {  // the queue has run dry: give the memory back
     std::vector<Task>().swap(tasks_);
     std::vector<Slot>().swap(free_tasks_);
     anywhere_.fifo = Fifo();
-    for (Engine& engine : engines_) engine.reserved = Fifo();
   }
 }
 
-/// Gives the engine waiting tasks that arrived before `before`, oldest first, while it has room.
-void Scheduler::fill(Slot engine, std::uint64_t before) {
+/// Gives the engine waiting tasks whose turn is before `before`, in order, while it has room.
+void Scheduler::fill(Slot engine, const Entry& before) {
   while (index_.open(engine)) {
     const std::optional<Entry> next = next_for(engine);
-    if (!next || next->arrival >= before) return;
+    if (!next || before < *next) return;
     leave_queue(next->slot);
     dispatch(next->slot, engine);
   }
 }
 
-/// The oldest waiting task that may run on the engine.
-std::optional<Entry> Scheduler::next_for(Slot slot) {
-  Engine& engine = engines_[slot];
-  std::optional<Entry> best = anywhere_.fifo.head([&](const Entry& e) { return waits_in(anywhere_, e); });
-  if (restricted_waiting_ > 0) {
-    const auto reserved = engine.reserved.head([&](const Entry& e) { return waits_at(engine.serial, e); });
-    if (reserved && (!best || *reserved < *best)) best = reserved;
-  }
-  for (const auto& [head, lane] : lane_heads_) {
-    if (best && *best < head) break;
-    if (!std::binary_search(lane->excluded.begin(), lane->excluded.end(), engine.serial)) return head;
-  }
-  return best;
-}
-
 /// Nothing but a free engine is missing any more, unless there can never be one.
-void Scheduler::become_ready(Slot slot) {
+void Scheduler::become_ready(Slot slot, Slot avoid) {
   if (auto why = why_impossible(tasks_[slot], nullptr)) {
     fail(slot, FailureKind::impossible_dependency, std::move(*why));
   } else {
-    ready_.push_back({tasks_[slot].arrival, slot});
+    ready_.push_back({entry_of(slot), avoid});
   }
 }
 
-/// Sends a ready task to an engine, or lets it wait.
-void Scheduler::place(Slot slot) {
+/// Sends a ready task to an engine, to `avoid` only if there is no other, or lets it wait.
+void Scheduler::place(Slot slot, Slot avoid) {
   const Conditions* conditions = tasks_[slot].conditions.get();
   std::optional<Slot> engine;
   if (index_.open_count() == 0) {
     // nobody has room
-  } else if (!conditions) {
-    engine = index_.pick(rng_);
-  } else {
-    const bool restricted = conditions->restricted();
-    std::vector<Slot> named;
-    for (Serial serial : restricted ? allowed_engines(*conditions) : conditions->blacklist) {
-      if (const auto live = live_slot(serial)) named.push_back(*live);
+  } else if (conditions && (conditions->restricted() || conditions->demand)) {
+    std::vector<Slot> open = candidates(*conditions);
+    if (open.size() > 1) open.erase(std::remove(open.begin(), open.end(), avoid), open.end());
+    engine = index_.pick_only(open, rng_);
+  } else if (conditions || avoid != kNoSlot) {
+    std::vector<Slot> except;
+    if (conditions) {
+      for (Serial serial : conditions->blacklist) {
+        if (const auto live = live_slot(serial)) except.push_back(*live);
+      }
     }
-    engine = restricted ? index_.pick_only(named, rng_) : index_.pick_except(named, rng_);
+    if (avoid != kNoSlot) except.push_back(avoid);
+    engine = index_.pick_except(except, rng_);
+    if (!engine && avoid != kNoSlot) {
+      except.pop_back();
+      engine = index_.pick_except(except, rng_);
+    }
+  } else {
+    engine = index_.pick(rng_);
   }
   if (engine) {
     dispatch(slot, *engine);
@@ -92,137 +90,94 @@ void Scheduler::place(Slot slot) {
   }
 }
 
-void Scheduler::dispatch(Slot slot, Slot engine) {
+/// The open engines that a restricted or demanding task may go to.
+std::vector<Slot> Scheduler::candidates(const Conditions& conditions) const {
+  std::vector<Slot> slots;
+  const auto consider = [&](Slot slot) {
+    if (index_.open(slot) && (!conditions.demand || demands_.fits_now(*conditions.demand, slot))) slots.push_back(slot);
+  };
+  if (conditions.restricted()) {
+    for (Serial serial : allowed_engines(conditions)) consider(*live_slot(serial));
+  } else {
+    for (Slot slot = 0; slot < conditions.demand->fits.size(); ++slot) {
+      if (Demands::fits(*conditions.demand, slot) && !has_sorted(conditions.blacklist, engines_[slot].serial)) {
+        consider(slot);
+      }
+    }
+  }
+  return slots;
+}
+
+void Scheduler::dispatch(Slot slot, Slot at) {
   Task& task = tasks_[slot];
   stop_timer(task);
-  index_.assign(engine);
-  task.state = Running{engine, static_cast<std::uint32_t>(engines_[engine].in_flight.size())};
+  Engine& engine = engines_[at];
+  Running& now = task.state.emplace<Running>();
+  now.engine = at;
+  now.older = engine.newest;
+  now.sent = now_;
+  now.alone = engine.load == 0;
+  if (options_.hwm == kAutoHwm && engine.recalls) now.expected = durations_.expected(task.label, engine.serial);
+  if (now.alone) {
+    engine.oldest = slot;
+    engine.busy_since = now_;
+  } else {
+    running(engine.newest)->newer = slot;
+  }
+  engine.newest = slot;
+  ++engine.load;
+  engine.expected += now.expected;
+  if (task.conditions && task.conditions->demand) demands_.occupy(*task.conditions->demand, at);
+  index_.assign(at, bound_of(engine));
+  note_crowd(at);
   ++task.dispatches;
-  engines_[engine].in_flight.push_back(slot);
   ++running_;
-  out_->push_back(Dispatch{task.id, engines_[engine].id, task.payload});
+  out_->push_back(Dispatch{task.id, engine.id, task.payload});
+  if (now.alone) start_limit(slot);
 }
 
-/// Takes a running task off its engine. The caller decides what becomes of it.
-void Scheduler::undispatch(Slot slot) {
-  const auto [engine, position] = std::get<Running>(tasks_[slot].state);
-  std::vector<Slot>& in_flight = engines_[engine].in_flight;
-  std::get<Running>(tasks_[in_flight.back()].state).position = position;
-  in_flight[position] = in_flight.back();
-  in_flight.pop_back();
-  if (index_.contains(engine)) index_.answer(engine);
-  tasks_[slot].state = Blocked{};
+/// Takes a running task off its engine, and says how it was there. The caller decides what becomes of it.
+Scheduler::Running Scheduler::undispatch(Slot slot) {
+  Task& task = tasks_[slot];
+  const Running was = *running(slot);
+  Engine& engine = engines_[was.engine];
+  (was.older == kNoSlot ? engine.oldest : running(was.older)->newer) = was.newer;
+  (was.newer == kNoSlot ? engine.newest : running(was.newer)->older) = was.older;
+  --engine.load;
+  engine.expected -= was.expected;
+  if (was.recalled) --engine.recalling;
+  if (was.stop != Stop::none) --engine.stopping;
+  stop_timer(task);
+  task.state = Blocked{};
   --running_;
-}
-
-void Scheduler::wait(Slot slot) {
-  Task& task = tasks_[slot];
-  const Entry entry{task.arrival, slot};
-  Waiting& waiting = task.state.emplace<Waiting>();
-  if (!task.conditions || (!task.conditions->restricted() && task.conditions->blacklist.empty())) {
-    waiting.lane = &anywhere_;
-    anywhere_.fifo.push(entry);
-  } else if (!task.conditions->restricted()) {
-    Lane& lane = lanes_[task.conditions->blacklist];
-    lane.excluded = task.conditions->blacklist;
-    waiting.lane = &lane;
-    lane.fifo.push(entry);
-    refresh(lane);
-  } else {
-    waiting.allowed = allowed_engines(*task.conditions);
-    for (Serial serial : waiting.allowed) engines_[*live_slot(serial)].reserved.push(entry);
-    ++restricted_waiting_;
+  if (task.conditions && task.conditions->demand) demands_.vacate(*task.conditions->demand, was.engine);
+  if (was.older == kNoSlot && was.newer != kNoSlot) {
+    engine.busy_since = now_;
+    start_limit(was.newer);
   }
-  start_timer(slot);
+  if (index_.contains(was.engine)) index_.answer(was.engine, bound_of(engine));
+  note_crowd(was.engine);
+  return was;
 }
 
-/// The task stops waiting; it keeps its timer.
-void Scheduler::leave_queue(Slot slot) {
-  const Waiting waiting = std::get<Waiting>(std::exchange(tasks_[slot].state, Blocked{}));
-  if (waiting.lane) {
-    waiting.lane->fifo.forget([&](const Entry& e) { return waits_in(*waiting.lane, e); });
-    if (waiting.lane != &anywhere_) refresh(*waiting.lane);
-    return;
-  }
-  --restricted_waiting_;
-  for (Serial serial : waiting.allowed) {
-    if (const auto engine = live_slot(serial)) {
-      engines_[*engine].reserved.forget([&](const Entry& e) { return waits_at(serial, e); });
-    }
-  }
+/// How many tasks the engine may have, as things are there.
+Load Scheduler::bound_of(const Engine& engine) const {
+  if (engine.stopping > 0) return 0;  // what comes next would have to wait for a task that does not want to end
+  if (options_.hwm == 0) return std::numeric_limits<Load>::max();
+  if (options_.hwm != kAutoHwm) return options_.hwm;
+  if (!engine.recalls || engine.load == 0) return 1;
+  const Micros first = running(engine.oldest)->expected;
+  const bool room = engine.recalling == 0 && engine.credit.room(engine.load, first, engine.expected - first);
+  return room ? engine.load + 1 : engine.load;
 }
 
-/// Keeps lane_heads_ true after a change of the lane, which goes when it is empty.
-void Scheduler::refresh(Lane& lane) {
-  const auto head = lane.fifo.head([&](const Entry& e) { return waits_in(lane, e); });
-  if (head != lane.listed) {
-    if (lane.listed) lane_heads_.erase(*lane.listed);
-    if (head) lane_heads_.emplace(*head, &lane);
-    lane.listed = head;
-  }
-  if (!head) lanes_.erase(std::vector<Serial>(lane.excluded));
-}
-
-void Scheduler::start_timer(Slot slot) {
-  Task& task = tasks_[slot];
-  if (!task.conditions || task.conditions->timeout == Duration{} || task.conditions->deadline) return;
-  task.conditions->deadline = now_ + task.conditions->timeout;
-  timers_.insert({*task.conditions->deadline, {task.arrival, slot}});
-}
-
-void Scheduler::stop_timer(Task& task) {
-  if (!task.conditions || !task.conditions->deadline) return;
-  timers_.erase({*task.conditions->deadline, {task.arrival, static_cast<Slot>(&task - tasks_.data())}});
-  task.conditions->deadline.reset();
-}
-
-/// The engines here now on which a restricted task may run, ascending.
-std::vector<Scheduler::Serial> Scheduler::allowed_engines(const Conditions& conditions) const {
-  std::vector<Serial> allowed;
-  if (conditions.targets.empty()) {
-    allowed = conditions.homes;
-  } else {
-    for (const EngineId& id : conditions.targets) {
-      const auto known = engine_slots_.find(id);
-      if (known != engine_slots_.end()) allowed.push_back(engines_[known->second].serial);
-    }
-    std::sort(allowed.begin(), allowed.end());
-    allowed.erase(std::unique(allowed.begin(), allowed.end()), allowed.end());
-  }
-  const auto has = [](const std::vector<Serial>& serials, Serial serial) {
-    return std::binary_search(serials.begin(), serials.end(), serial);
-  };
-  const auto unfit = [&](Serial serial) {
-    return !live_slot(serial) || has(conditions.blacklist, serial) ||
-           (conditions.follow.total > 0 && !has(conditions.homes, serial));
-  };
-  allowed.erase(std::remove_if(allowed.begin(), allowed.end(), unfit), allowed.end());
-  return allowed;
-}
-
-/// Whether a task that is still to end may add to where this one may run.
-bool Scheduler::may_grow(const Conditions& conditions) const {
-  const Progress& follow = conditions.follow;
-  return follow.total > 0 && follow.good + follow.bad < follow.total;
-}
-
-bool Scheduler::waits_in(const Lane& lane, const Entry& entry) const {
-  if (!is_task(entry)) return false;
-  const auto* waiting = std::get_if<Waiting>(&tasks_[entry.slot].state);
-  return waiting && waiting->lane == &lane;
-}
-
-bool Scheduler::waits_at(Serial engine, const Entry& entry) const {
-  if (!is_task(entry)) return false;
-  const auto* waiting = std::get_if<Waiting>(&tasks_[entry.slot].state);
-  return waiting && std::binary_search(waiting->allowed.begin(), waiting->allowed.end(), engine);
-}
-
-/// The slot of an engine that has not left.
-std::optional<Slot> Scheduler::live_slot(Serial engine) const {
-  const Slot slot = slot_of_serial_[engine];
-  if (slot >= engines_.size() || !index_.contains(slot)) return std::nullopt;
-  return slot;
+/// Whether the engine could be given this task, were it not for its load.
+bool Scheduler::may_run_on(const Task& task, Slot engine) const {
+  if (!task.conditions) return true;
+  const Conditions& c = *task.conditions;
+  const Serial serial = engines_[engine].serial;
+  if (c.restricted() ? !has_sorted(allowed_engines(c), serial) : has_sorted(c.blacklist, serial)) return false;
+  return !c.demand || demands_.fits_now(*c.demand, engine);
 }
 
 }  // namespace camshaft::sched

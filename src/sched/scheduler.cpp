@@ -4,37 +4,30 @@
 
 #include <algorithm>
 #include <iterator>
-#include <stdexcept>
 #include <utility>
+
+#include "sched/sorted.hpp"
 
 namespace camshaft::sched {
 namespace {
 
-constexpr Slot kNoSlot = ~Slot{0};
-
-template <class T>
-void insert_sorted(std::vector<T>& values, T value) {
-  const auto at = std::lower_bound(values.begin(), values.end(), value);
-  if (at == values.end() || *at != value) values.insert(at, value);
-}
-
-std::vector<MsgId> distinct(std::vector<MsgId> ids) {
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  return ids;
-}
+constexpr std::int64_t kHighestPriority = 1'000'000;
 
 bool trivial(const Requirements& wanted) {
   return wanted.targets.empty() && wanted.timeout == Duration{} && wanted.after == Dependency{} &&
-         wanted.follow == Dependency{};
+         wanted.follow == Dependency{} && wanted.where.empty() && wanted.resources.empty() &&
+         wanted.time_limit == Duration{};
 }
+
+/// The bound of an engine of which nothing is known.
+std::uint32_t first_bound(std::uint32_t hwm) { return hwm == kAutoHwm ? 1 : hwm; }
 
 }  // namespace
 
 Scheduler::Scheduler(Options options, std::uint64_t seed)
     : options_(options),
       rng_(seed),
-      index_(options.scheme, options.hwm, options.chooser),
+      index_(options.scheme, first_bound(options.hwm), options.chooser),
       table_(options.remembered, seed),
       slot_of_serial_{kNoSlot} {}  // serial 0 is nobody
 
@@ -59,8 +52,8 @@ void Scheduler::handle(Event event, TimePoint now, std::vector<Action>& out) {
 }
 
 std::optional<TimePoint> Scheduler::next_deadline() const {
-  std::optional<TimePoint> next;
-  if (!timers_.empty()) next = timers_.begin()->first;
+  std::optional<TimePoint> next = rob_at_;
+  if (!timers_.empty() && (!next || timers_.begin()->first < *next)) next = timers_.begin()->first;
   for (Slot engine : leaving_) {
     if (!next || *engines_[engine].dies_at < *next) next = engines_[engine].dies_at;
   }
@@ -80,11 +73,18 @@ void Scheduler::on(Submit&& event) {
   const Slot slot = new_slot();
   Task& task = tasks_[slot];
   task.arrival = ++arrivals_;
+  // A task with priority stands where it would if it had come so much earlier: whoever waits is overtaken by those who
+  // come within that time, and by nobody who comes later.
+  last_turn_ = std::max(last_turn_, static_cast<std::int64_t>(now_.time_since_epoch().count()));
+  const std::int64_t priority =
+      std::clamp<std::int64_t>(event.requirements.priority, -kHighestPriority, kHighestPriority);
+  task.turn = last_turn_ - priority * static_cast<std::int64_t>(options_.aging.count());
   task.fingerprint = fingerprint;
   task.id = std::move(event.id);
   task.client = std::move(event.client);
   task.payload = std::move(event.payload);
   task.retries_left = std::max(event.requirements.retries, 0);
+  task.label = label_fingerprint(event.requirements.label);
   table_.add_live(fingerprint, slot);
   ++live_;
 
@@ -92,7 +92,7 @@ void Scheduler::on(Submit&& event) {
     fail(slot, FailureKind::aborted, fmt::format("Task '{}' was refused: the controller is stopping", task.id.value));
     settle(std::nullopt);
   } else if (trivial(event.requirements)) {
-    place(slot);
+    place(slot, kNoSlot);
   } else {
     if (admit(slot, event.requirements)) {
       if (task.conditions->after.met() && task.conditions->follow.met()) {
@@ -107,11 +107,36 @@ void Scheduler::on(Submit&& event) {
 
 void Scheduler::on(EngineJoined&& event) {
   const auto known = engine_slots_.find(event.engine);
-  Slot slot;
-  if (known != engine_slots_.end()) {
-    // A uuid is one process: one that left and is back within its grace time still has its tasks.
-    slot = known->second;
-    if (!engines_[slot].dies_at) return;
+  Slot slot = known == engine_slots_.end() ? kNoSlot : known->second;
+  if (slot != kNoSlot && !engines_[slot].dies_at) {  // here already: it has told once more what it is
+    on(EngineChanged{std::move(event.engine), std::move(event.properties)});
+    return;
+  }
+  admit_engine(std::move(event), slot);
+
+  // Tasks may have named this engine before it was here. Joins are rare enough for a look at each of these tasks.
+  if (restricted_waiting_ > 0) {
+    std::vector<Entry> newly_allowed;
+    for (auto& [key, lane] : lanes_) {
+      if (!key.restricted) continue;
+      const Lane& here = lane;
+      for (const Entry& entry : lane.fifo.all([&](const Entry& e) { return waits_in(here, e); })) {
+        const auto allowed = allowed_engines(*tasks_[entry.slot].conditions);
+        if (has_sorted(allowed, engines_[slot].serial)) newly_allowed.push_back(entry);
+      }
+    }
+    for (const Entry& entry : newly_allowed) {
+      leave_queue(entry.slot);
+      wait(entry.slot);
+    }
+  }
+  settle(slot);
+}
+
+/// A new engine, or one that left and is back within its grace time, gets its slot and its place in the index.
+void Scheduler::admit_engine(EngineJoined&& event, Slot& slot) {
+  if (slot != kNoSlot) {
+    // A uuid is one process: it still has its tasks.
     engines_[slot].dies_at.reset();
     leaving_.erase(slot);
   } else {
@@ -129,21 +154,18 @@ void Scheduler::on(EngineJoined&& event) {
   }
   Engine& engine = engines_[slot];
   engine.number = event.number;
-  index_.add(slot, static_cast<Load>(engine.in_flight.size()));
+  engine.recalls = event.recalls;
+  demands_.engine_is(slot, std::move(event.properties));
+  index_.add(slot, engine.load, bound_of(engine));
+  note_crowd(slot);
+  if (engine.oldest != kNoSlot) start_limit(engine.oldest);
+}
 
-  // Tasks may have named this engine before it was here. Joins are rare enough for a look at every task.
-  if (restricted_waiting_ > 0) {
-    for (const Entry& entry : queue()) {
-      Task& task = tasks_[entry.slot];
-      auto* waiting = std::get_if<Waiting>(&task.state);
-      if (!waiting || waiting->lane) continue;
-      const std::vector<Serial> allowed = allowed_engines(*task.conditions);
-      if (!std::binary_search(allowed.begin(), allowed.end(), engine.serial)) continue;
-      insert_sorted(waiting->allowed, engine.serial);
-      engine.reserved.push(entry);
-    }
-  }
-  settle(slot);
+void Scheduler::on(EngineChanged&& event) {
+  const auto known = engine_slots_.find(event.engine);
+  if (known == engine_slots_.end()) return;
+  demands_.engine_is(known->second, std::move(event.properties));
+  settle(index_.contains(known->second) ? std::optional(known->second) : std::nullopt);
 }
 
 void Scheduler::on(EngineLeft&& event) {
@@ -151,100 +173,86 @@ void Scheduler::on(EngineLeft&& event) {
   if (known == engine_slots_.end() || engines_[known->second].dies_at) return;
   const Slot slot = known->second;
   Engine& engine = engines_[slot];
+
+  const std::vector<Entry> named_it = waiting_on(slot);
+  for (const Entry& entry : named_it) leave_queue(entry.slot);
   engine.dies_at = now_ + options_.engine_grace;
   leaving_.insert(slot);
   index_.remove(slot);
-
-  const Serial serial = engine.serial;
-  for (const Entry& entry : engine.reserved.all([&](const Entry& e) { return waits_at(serial, e); })) {
-    Task& task = tasks_[entry.slot];
-    auto& allowed = std::get<Waiting>(task.state).allowed;
-    allowed.erase(std::lower_bound(allowed.begin(), allowed.end(), serial));
-    if (auto why = why_impossible(task, nullptr)) {
+  note_crowd(slot);
+  if (engine.oldest != kNoSlot) stop_timer(tasks_[engine.oldest]);
+  for (const Entry& entry : named_it) {
+    if (auto why = why_impossible(tasks_[entry.slot], nullptr)) {
       fail(entry.slot, FailureKind::impossible_dependency, std::move(*why));
+    } else {
+      wait(entry.slot);
     }
   }
-  engine.reserved = Fifo();
-  if (engine.in_flight.empty() || options_.engine_grace <= Duration{}) bury(slot);
+  if (engine.load == 0 || options_.engine_grace <= Duration{}) bury(slot);
   settle(std::nullopt);
 }
 
 void Scheduler::on(Finished&& event) {
   const Known known = table_.find(table_.fingerprint(event.id.value));
-  const Running* running = known.kind == Known::live ? std::get_if<Running>(&tasks_[known.where].state) : nullptr;
-  if (!running || engines_[running->engine].id != event.engine) {
+  const Running* there = known.kind == Known::live ? running(known.where) : nullptr;
+  if (!there || engines_[there->engine].id != event.engine) {
     out_->push_back(Hide{std::move(event.id), std::move(event.engine), HideReason::late});
     return;
   }
-  const Slot slot = known.where, engine = running->engine;
-  const Serial serial = engines_[engine].serial;
+  const Slot slot = known.where, at = there->engine;
+  Engine& engine = engines_[at];
+  const Serial serial = engine.serial;
   Task& task = tasks_[slot];
-  undispatch(slot);
+  if (event.took && options_.hwm == kAutoHwm && engine.recalls) {
+    const Micros took = micros(*event.took);
+    engine.credit.answered(there->expected, took, there->alone, micros(now_ - there->sent));
+    durations_.learn(task.label, serial, took);
+  }
+  const Running was = undispatch(slot);
 
-  const bool open = phase_ == Phase::open;
-  if (event.outcome == Outcome::unmet) {
-    out_->push_back(Hide{std::move(event.id), std::move(event.engine), HideReason::unmet});
-    if (open) {
-      if (!task.conditions) task.conditions = std::make_unique<Conditions>();
-      insert_sorted(task.conditions->blacklist, serial);
-      become_ready(slot);
-    } else {
-      fail(slot, FailureKind::aborted,
-           fmt::format("Task '{}' found no engine before the controller stopped", task.id.value));
-    }
-  } else if (event.outcome == Outcome::recalled) {
-    out_->push_back(Hide{std::move(event.id), std::move(event.engine), HideReason::recalled});
-    if (open) {
-      become_ready(slot);
-    } else {
-      fail(slot, FailureKind::aborted,
-           fmt::format("Task '{}' was not started: the controller is stopping", task.id.value));
-    }
-  } else if (event.outcome != Outcome::ok && task.retries_left > 0 && open) {
-    --task.retries_left;
-    out_->push_back(Hide{std::move(event.id), std::move(event.engine), HideReason::retry});
-    if (!task.conditions) task.conditions = std::make_unique<Conditions>();
-    insert_sorted(task.conditions->blacklist, serial);
-    become_ready(slot);
+  const bool failed = event.outcome != Outcome::ok;
+  const bool again = failed && task.retries_left > 0 && phase_ == Phase::open;
+  if (event.outcome == Outcome::unmet || event.outcome == Outcome::recalled || again || (failed && was.over_limit)) {
+    requeue_or_fail(slot, event, was, serial);
   } else {
     out_->push_back(Forward{std::move(event.id), std::move(event.engine), std::move(task.client)});
-    end(slot, event.outcome == Outcome::ok, serial);
+    end(slot, !failed, serial);
   }
-  if (engines_[engine].dies_at) {
-    if (engines_[engine].in_flight.empty()) bury(engine);
+  if (engine.dies_at) {
+    if (engine.load == 0) bury(at);
     settle(std::nullopt);
   } else {
-    settle(engine);
+    settle(at);
   }
 }
 
-void Scheduler::on(Tick&&) {
-  while (!timers_.empty() && timers_.begin()->first <= now_) {
-    const Slot slot = timers_.begin()->second.slot;
-    const Task& task = tasks_[slot];
-    const double seconds = std::chrono::duration<double>(task.conditions->timeout).count();
-    std::string text = fmt::format("Task '{}' could not be started within its timeout of {} s", task.id.value, seconds);
-    fail(slot, FailureKind::task_timeout, std::move(text));
+/// The reply is not for the client: the task goes elsewhere, or fails for a reason of our own.
+void Scheduler::requeue_or_fail(Slot slot, const Finished& event, const Running& was, Serial serial) {
+  Task& task = tasks_[slot];
+  const bool unmet = event.outcome == Outcome::unmet, recalled = event.outcome == Outcome::recalled;
+  const bool free_of_cost = unmet || recalled;
+  const bool again = phase_ == Phase::open && (free_of_cost ? !was.aborted : task.retries_left > 0);
+  out_->push_back(Hide{event.id, event.engine,
+                       unmet      ? HideReason::unmet
+                       : recalled ? HideReason::recalled
+                       : again    ? HideReason::retry
+                                  : HideReason::time_limit});
+  if (again) {
+    if (!free_of_cost) --task.retries_left;
+    if (!recalled) insert_sorted(conditions_of(task).blacklist, serial);
+    become_ready(slot, recalled ? was.engine : kNoSlot);
+  } else if (!free_of_cost) {
+    const double seconds = std::chrono::duration<double>(task.conditions->time_limit).count();
+    fail(slot, FailureKind::time_limit,
+         fmt::format("Task '{}' ran longer than its time limit of {} s and was "
+                     "interrupted",
+                     task.id.value, seconds));
+  } else if (was.aborted) {
+    fail(slot, FailureKind::aborted, fmt::format("Task '{}' was aborted before it started", task.id.value));
+  } else {
+    fail(slot, FailureKind::aborted,
+         fmt::format("Task '{}' found no engine before the controller stopped", task.id.value));
   }
-  const std::set<Slot> leaving = leaving_;
-  for (Slot engine : leaving) {
-    if (*engines_[engine].dies_at <= now_) bury(engine);
-  }
-  settle(std::nullopt);
-}
-
-void Scheduler::on(Abort&& event) {
-  for (const MsgId& id : event.ids) {
-    const Known known = table_.find(table_.fingerprint(id.value));
-    if (known.kind != Known::live) continue;
-    Task& task = tasks_[known.where];
-    if (std::holds_alternative<Running>(task.state)) {
-      task.retries_left = 0;
-    } else {
-      fail(known.where, FailureKind::aborted, fmt::format("Task '{}' was aborted before it started", task.id.value));
-    }
-  }
-  settle(std::nullopt);
 }
 
 void Scheduler::on(Drain&&) {
@@ -255,145 +263,9 @@ void Scheduler::on(Drain&&) {
     fail(entry.slot, FailureKind::aborted,
          fmt::format("Task '{}' was not started: the controller is stopping", task.id.value));
   }
+  rob_at_.reset();
+  for (Slot slot = 0; slot < engines_.size(); ++slot) recall_unstarted(slot);
   settle(std::nullopt);
-}
-
-void Scheduler::on(EngineChanged&&) {}
-
-// ---- dependencies ----------------------------------------------------------------------------------------------
-
-/// Takes in what the task asks for. False when it has failed.
-bool Scheduler::admit(Slot slot, const Requirements& wanted) {
-  Task& task = tasks_[slot];
-  task.conditions = std::make_unique<Conditions>();
-  Conditions& conditions = *task.conditions;
-  conditions.targets = wanted.targets;
-  conditions.timeout = wanted.timeout;
-
-  for (const Dependency* dependency : {&wanted.after, &wanted.follow}) {
-    const std::string_view key = dependency == &wanted.after ? "after" : "follow";
-    std::string text;
-    if (!dependency->success && !dependency->failure) {
-      text =
-          fmt::format("Task '{}': '{}' has success and failure both false, so nothing can meet it", task.id.value, key);
-    }
-    for (const MsgId& id : dependency->ids) {
-      if (!text.empty()) break;
-      if (id == task.id) {
-        text = fmt::format("Task '{}' depends on itself ('{}')", task.id.value, key);
-      } else if (table_.find(table_.fingerprint(id.value)).kind == Known::nothing) {
-        text =
-            fmt::format("Task '{}': '{}' names '{}', which is no task of the load-balanced queue (or ended long ago)",
-                        task.id.value, key, id.value);
-      }
-    }
-    if (!text.empty()) {
-      fail(slot, FailureKind::invalid_dependency, std::move(text));
-      return false;
-    }
-  }
-  const auto progress = [](const Dependency& d) { return Progress{d.all, d.success, d.failure, 0, 0, 0}; };
-  conditions.after = progress(wanted.after);
-  conditions.follow = progress(wanted.follow);
-  std::optional<MsgId> because;
-  wire(slot, wanted.after.ids, false, because);
-  wire(slot, wanted.follow.ids, true, because);
-  if (auto why = why_impossible(task, because ? &*because : nullptr)) {
-    fail(slot, FailureKind::impossible_dependency, std::move(*why));
-    return false;
-  }
-  return true;
-}
-
-/// Counts what has finished and asks the others to tell; `because` becomes the first that ended the wrong way.
-void Scheduler::wire(Slot slot, const std::vector<MsgId>& all_ids, bool follow, std::optional<MsgId>& because) {
-  const std::vector<MsgId> ids = distinct(all_ids);
-  Conditions& conditions = *tasks_[slot].conditions;
-  Progress& progress = follow ? conditions.follow : conditions.after;
-  progress.total = static_cast<std::uint32_t>(ids.size());
-  for (const MsgId& id : ids) {
-    const Known known = table_.find(table_.fingerprint(id.value));
-    if (known.kind == Known::live) {
-      tasks_[known.where].dependents.push_back(Edge{tasks_[slot].arrival, slot, follow});
-      continue;
-    }
-    learn(conditions, follow, known.kind == Known::succeeded, known.where);
-    if (progress.bad > 0 && !because) because = id;
-  }
-}
-
-/// One of the tasks waited for has ended.
-void Scheduler::learn(Conditions& conditions, bool follow, bool success, Serial home) const {
-  Progress& progress = follow ? conditions.follow : conditions.after;
-  if (!(success ? progress.success : progress.failure)) {
-    ++progress.bad;
-    return;
-  }
-  ++progress.good;
-  if (!follow) return;
-  if (home == MsgTable::kNowhere) {
-    conditions.homeless = true;
-  } else {
-    insert_sorted(conditions.homes, home);
-  }
-}
-
-/// Why the task can never run, if that is certain by now; `because` is the dependency that has just ended.
-std::optional<std::string> Scheduler::why_impossible(const Task& task, const MsgId* because) const {
-  if (!task.conditions) return std::nullopt;
-  const Conditions& c = *task.conditions;
-  for (const Progress* p : {&c.after, &c.follow}) {
-    if (!p->hopeless()) continue;
-    return fmt::format("Task '{}' can never run: '{}' asks that {} of its tasks {}, and {}{} did not", task.id.value,
-                       p == &c.after ? "after" : "follow", p->all ? "all" : "any", p->success ? "succeed" : "fail",
-                       p->all ? "" : "the last, ", because ? "'" + because->value + "'" : "one");
-  }
-  if (c.follow.all && c.follow.total > 0) {
-    if (c.homes.size() > 1) {
-      return fmt::format("Task '{}' can never run: the tasks it follows ran on more than one engine", task.id.value);
-    }
-    if (c.homeless) {
-      return fmt::format("Task '{}' can never run: a task it follows ended without running on an engine",
-                         task.id.value);
-    }
-  }
-  if (c.restricted() && c.after.met() && c.follow.met() && !may_grow(c) && allowed_engines(c).empty()) {
-    return fmt::format("Task '{}' can never run: {}", task.id.value,
-                       c.targets.empty()     ? "the engine of the tasks it follows is gone or has refused or failed it"
-                       : c.follow.total == 0 ? "each of its target engines is gone or has refused or failed it"
-                                             : "none of its target engines is where the tasks it follows ran");
-  }
-  return std::nullopt;
-}
-
-/// Tells the dependents of every ended task, and the dependents of those that this ends in turn.
-void Scheduler::propagate() {
-  while (!ended_.empty()) {
-    const std::vector<Ended> batch = std::exchange(ended_, {});
-    for (const Ended& ended : batch) {
-      for (const Edge& edge : ended.dependents) {
-        if (!is_task({edge.arrival, edge.task})) continue;
-        learn(*tasks_[edge.task].conditions, edge.follow, ended.success, ended.home);
-        reconsider(edge.task, edge, ended.id);
-      }
-    }
-  }
-}
-
-void Scheduler::reconsider(Slot slot, const Edge& edge, const MsgId& because) {
-  Task& task = tasks_[slot];
-  if (std::holds_alternative<Running>(task.state)) return;  // a dependency on any of several: one was enough
-  if (auto why = why_impossible(task, &because)) {
-    fail(slot, FailureKind::impossible_dependency, std::move(*why));
-    return;
-  }
-  const Conditions& conditions = *task.conditions;
-  if (!conditions.after.met() || !conditions.follow.met()) return;
-  if (std::holds_alternative<Waiting>(task.state)) {
-    if (!edge.follow) return;
-    leave_queue(slot);  // there may be one engine more to wait at
-  }
-  become_ready(slot);
 }
 
 // ---- the end of a task -----------------------------------------------------------------------------------------
@@ -401,30 +273,50 @@ void Scheduler::reconsider(Slot slot, const Edge& edge, const MsgId& because) {
 /// The engine is not coming back: its tasks go elsewhere or fail.
 void Scheduler::bury(Slot slot) {
   Engine& engine = engines_[slot];
+  const Slot first = engine.oldest;
   std::vector<Entry> lost;
-  for (Slot task : engine.in_flight) lost.push_back({tasks_[task].arrival, task});
+  for (Slot task = first; task != kNoSlot; task = running(task)->newer) lost.push_back(entry_of(task));
   std::sort(lost.begin(), lost.end());
-  for (const Entry& entry : lost) {
-    Task& task = tasks_[entry.slot];
-    undispatch(entry.slot);
-    ++task.deaths;
-    const std::string what = fmt::format("{} died while running task '{}'", name_of(engine), task.id.value);
-    if (task.deaths >= options_.poison_deaths) {
-      fail(entry.slot, FailureKind::poison,
-           fmt::format("{}, the engine number {} to die so: it is not run again", what, task.deaths), engine.id);
-    } else if (task.retries_left > 0 && phase_ == Phase::open) {
-      --task.retries_left;
-      if (!task.conditions) task.conditions = std::make_unique<Conditions>();
-      become_ready(entry.slot);
-    } else {
-      fail(entry.slot, FailureKind::engine_died, what, engine.id);
-    }
-  }
+  for (const Entry& entry : lost) lose(entry.slot, slot, entry.slot == first);
   slot_of_serial_[engine.serial] = kNoSlot;
   engine_slots_.erase(engine.id);
   leaving_.erase(slot);
+  demands_.engine_gone(slot);
   engine = Engine{};
   free_engines_.push_back(slot);
+}
+
+/// A task of an engine that died. Engines run tasks in the order in which they got them, so only the first has run for
+/// certain, and only it can have been the reason of the death. The others may have started too, when its answer was
+/// lost with the engine, so that they are not run again unless their retries allow it.
+void Scheduler::lose(Slot slot, Slot at, bool was_first) {
+  const Engine& engine = engines_[at];
+  Task& task = tasks_[slot];
+  const Running was = undispatch(slot);
+  const bool by_us = was.stop == Stop::killed;
+  if (was_first && !by_us) ++task.deaths;
+  const std::string what = was_first ? fmt::format("{} died while running task '{}'", name_of(engine), task.id.value)
+                                     : fmt::format("{} died before it answered task '{}', which may have started",
+                                                   name_of(engine), task.id.value);
+  if (was_first && task.deaths >= options_.poison_deaths) {
+    fail(slot, FailureKind::poison,
+         fmt::format("{}, the engine number {} to die so: it is not run again", what, task.deaths), engine.id);
+  } else if (task.retries_left > 0 && phase_ == Phase::open) {
+    --task.retries_left;
+    become_ready(slot);
+  } else if (was.over_limit) {
+    const double seconds = std::chrono::duration<double>(task.conditions->time_limit).count();
+    fail(slot, FailureKind::time_limit,
+         fmt::format("Task '{}' ran longer than its time limit of {} s, and {} "
+                     "was killed for it",
+                     task.id.value, seconds, name_of(engine)),
+         engine.id);
+  } else if (by_us) {
+    fail(slot, FailureKind::aborted,
+         fmt::format("Task '{}' was aborted: {}, which ran it, was killed", task.id.value, name_of(engine)), engine.id);
+  } else {
+    fail(slot, FailureKind::engine_died, what, engine.id);
+  }
 }
 
 void Scheduler::fail(Slot slot, FailureKind kind, std::string text, std::optional<EngineId> engine) {
@@ -439,6 +331,7 @@ void Scheduler::end(Slot slot, bool success, Serial home) {
   Task& task = tasks_[slot];
   if (std::holds_alternative<Waiting>(task.state)) leave_queue(slot);
   stop_timer(task);
+  if (task.conditions) demands_.drop(task.conditions->demand);
   table_.finish(task.fingerprint, success, home);
   if (!task.dependents.empty()) ended_.push_back({std::move(task.id), std::move(task.dependents), success, home});
   release(slot);
@@ -465,16 +358,17 @@ void Scheduler::release(Slot slot) {
 std::vector<Entry> Scheduler::queue() const {
   std::vector<Entry> entries;
   for (Slot slot = 0; slot < tasks_.size(); ++slot) {
-    const Task& task = tasks_[slot];
-    if (task.arrival != 0 && !std::holds_alternative<Running>(task.state)) entries.push_back({task.arrival, slot});
+    if (tasks_[slot].arrival != 0 && !running(slot)) entries.push_back(entry_of(slot));
   }
   std::sort(entries.begin(), entries.end());
   return entries;
 }
 
-std::string Scheduler::name_of(const Engine& engine) const {
-  if (!engine.number) return fmt::format("Engine {}", engine.id.value);
-  return fmt::format("Engine {} ({})", to_int(*engine.number), engine.id.value);
+/// The slot of an engine that has not left.
+std::optional<Slot> Scheduler::live_slot(Serial engine) const {
+  const Slot slot = slot_of_serial_[engine];
+  if (slot >= engines_.size() || !index_.contains(slot)) return std::nullopt;
+  return slot;
 }
 
 }  // namespace camshaft::sched

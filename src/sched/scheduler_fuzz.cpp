@@ -4,12 +4,12 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "sched/testing/model.hpp"
+#include "sched/testing/driver.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::size_t at = 0;
   const auto below = [&](std::size_t n) { return at < size ? static_cast<unsigned>(data[at++] % n) : 0u; };
-  const auto options = camshaft::sched::testing::options_of(below(40));
+  const auto options = camshaft::sched::testing::options_of(below(48));
   camshaft::sched::testing::Driver driver(options, below(7), below);
   while (at < size) {
     const std::string difference = driver.step();

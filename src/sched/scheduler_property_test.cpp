@@ -2,14 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <iostream>
 
-#include "sched/testing/model.hpp"
+#include "sched/testing/driver.hpp"
 
 namespace camshaft::sched {
 namespace {
 
 #ifdef NDEBUG
-constexpr unsigned kEvents = 200'000;
+constexpr unsigned kEvents = 1'000'000;
 #else
 constexpr unsigned kEvents = 25'000;  // sanitizers are slow, and debug builds check everything twice
 #endif
@@ -24,6 +25,8 @@ unsigned from_environment(const char* name, unsigned otherwise) {
 TEST(SchedulerProperty, AgreesWithTheModelOnRandomEvents) {
   const unsigned first_seed = from_environment("CAMSHAFT_SEED", 1);
   const unsigned episodes = from_environment("CAMSHAFT_EVENTS", kEvents) / kEpisode;
+  std::cout << "scheduler against model: " << episodes * kEpisode << " events, seeds " << first_seed << " to "
+            << first_seed + episodes - 1 << std::endl;
   for (unsigned seed = first_seed; seed < first_seed + episodes; ++seed) {
     Rng rng(seed);
     const auto below = [&rng](std::size_t n) { return static_cast<unsigned>(uniform_below(n, rng)); };
@@ -32,6 +35,7 @@ TEST(SchedulerProperty, AgreesWithTheModelOnRandomEvents) {
       const std::string difference = driver.step();
       ASSERT_EQ(difference, "") << "CAMSHAFT_SEED=" << seed << " CAMSHAFT_EVENTS=" << kEpisode << ", event " << event;
     }
+    ASSERT_EQ(driver.finish_up(), "") << "CAMSHAFT_SEED=" << seed << " CAMSHAFT_EVENTS=" << kEpisode << ", at the end";
   }
 }
 

@@ -1,5 +1,5 @@
-// sched/testing/model.hpp: the scheduler's rules written for reading, not for speed, and a driver that feeds the same
-// events to both and compares. Used by the property test and the fuzz target.
+// sched/testing/model.hpp: the scheduler's rules written for reading, not for speed. Used by the property test and the
+// fuzz target, which feed the same events to both (testing/driver.hpp).
 // Thread: one. Owns: its own idea of every task and engine; looks at each of them after each event.
 // Errors: a difference comes back as text.
 #pragma once
@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "sched/scheduler.hpp"
@@ -25,17 +26,28 @@ class Model {
     ClientId client;
     Requirements wanted;
     int arrival = 0;
+    std::int64_t turn = 0;
     enum State { queued, running, succeeded, failed } state = queued;
-    std::string life;  // the engine (in this life of it) where it runs or ended; empty: none
+    std::string life{};  // the engine (in this life of it) where it runs or ended; empty: none
     int retries = 0;
     unsigned deaths = 0;
-    std::set<std::string> blacklist;  // lives
-    std::optional<TimePoint> deadline;
+    std::set<std::string> blacklist{};    // lives
+    std::optional<TimePoint> deadline{};  // of its wait, or of its run
+    // While it runs:
+    TimePoint sent{};
+    Micros expected = 0;
+    bool alone = false, recalled = false, aborted = false, over_limit = false, stopping = false, killed = false;
+    std::string avoid{};  // the life that handed it back in this event
   };
   struct ModelEngine {
     EngineId id;
     std::string life;
-    std::optional<TimePoint> dies_at;
+    int serial = 0;
+    Properties properties{};
+    bool recalls = false;
+    std::vector<int> tasks{};  // in order of dispatch
+    Credit credit{};
+    std::optional<TimePoint> dies_at{};
   };
 
   /// Takes the event in and says how `actual` differs from what the rules ask for; empty when it does not.
@@ -44,6 +56,7 @@ class Model {
     replies_.clear();
     fails_.clear();
     dispatches_.clear();
+    orders_.clear();
     chosen_.clear();
     for (const Action& action : actual) {
       if (const auto* dispatch = std::get_if<Dispatch>(&action)) chosen_[dispatch->id] = dispatch->engine;
@@ -54,6 +67,7 @@ class Model {
     place();
     for (int at : queue_) {
       ModelTask& task = tasks_[at];
+      task.avoid.clear();
       if (task.wanted.timeout != Duration{} && !task.deadline) task.deadline = now + task.wanted.timeout;
     }
     std::vector<Action> expected = replies_;
@@ -64,7 +78,19 @@ class Model {
       closed_ = true;
       expected.push_back(Closed{});
     }
-    return complaint_.empty() ? compare(expected, actual) : complaint_;
+    if (!complaint_.empty()) return complaint_;
+    std::vector<Action> others;
+    std::multiset<std::string> orders;
+    for (const Action& action : actual) {
+      const std::string order = order_of(action);
+      if (order.empty()) {
+        others.push_back(action);
+      } else if (orders_.count(order) > 0 || !take_back(action)) {
+        orders.insert(order);
+      }
+    }
+    if (orders != orders_) return fmt::format("orders differ: expected {}, actual {}", join(orders_), join(orders));
+    return compare(expected, others);
   }
 
   const std::vector<ModelTask>& tasks() const { return tasks_; }
@@ -73,12 +99,22 @@ class Model {
   const std::vector<ModelEngine>& here() const { return here_; }
   const std::vector<ModelEngine>& gone() const { return gone_; }
   EngineId engine_of(const ModelTask& task) const {
-    for (const auto* list : {&here_, &gone_}) {
-      for (const ModelEngine& engine : *list) {
-        if (engine.life == task.life) return engine.id;
-      }
+    const ModelEngine* engine = engine_with(task.life);
+    return engine ? engine->id : EngineId("nobody");
+  }
+  const ModelEngine* engine_with(const std::string& life) const { return const_cast<Model*>(this)->find(life); }
+
+  /// The next time at which something is due, but for the moving of tasks between engines.
+  std::optional<TimePoint> next_deadline() const {
+    std::optional<TimePoint> next;
+    const auto consider = [&](const std::optional<TimePoint>& at) {
+      if (at && (!next || *at < *next)) next = at;
+    };
+    for (const auto* tasks : {&queue_, &running_}) {
+      for (int at : *tasks) consider(tasks_[at].deadline);
     }
-    return EngineId("nobody");
+    for (const ModelEngine& engine : gone_) consider(engine.dies_at);
+    return next;
   }
 
  private:
@@ -86,12 +122,15 @@ class Model {
 
   void on(const Submit& e) {
     if (numbers_.count(e.id)) {
-      fails_.push_back(Fail{e.id, e.client, e.payload, FailureKind::duplicate});
+      fails_.push_back(Fail{e.id, e.client, e.payload, FailureKind::duplicate, {}, {}});
       return;
     }
     const int at = static_cast<int>(tasks_.size());
     numbers_[e.id] = at;
-    tasks_.push_back({e.id, e.client, e.requirements, at, ModelTask::queued, {}, e.requirements.retries});
+    ModelTask task{e.id, e.client, e.requirements, at};
+    task.turn = now_.time_since_epoch().count() - e.requirements.priority * options_.aging.count();
+    task.retries = e.requirements.retries;
+    tasks_.push_back(task);
     queue_.insert(at);
     if (draining_) return fail(at, FailureKind::aborted);
     for (const Dependency* d : {&e.requirements.after, &e.requirements.follow}) {
@@ -101,59 +140,97 @@ class Model {
     }
   }
   void on(const EngineJoined& e) {
-    for (const ModelEngine& engine : here_) {
-      if (engine.id == e.engine) return;
-    }
-    ModelEngine engine{e.engine, fmt::format("{}#{}", e.engine.value, ++lives_), {}};
+    if (find_here(e.engine)) return on(EngineChanged{e.engine, e.properties});
+    ModelEngine engine{e.engine, fmt::format("{}#{}", e.engine.value, ++lives_), lives_};
     for (std::size_t i = 0; i < gone_.size(); ++i) {
       if (gone_[i].id != e.engine) continue;
-      engine.life = gone_[i].life;
+      engine = gone_[i];
+      --lives_;
+      engine.dies_at.reset();
       gone_.erase(gone_.begin() + static_cast<long>(i));
       break;
     }
+    engine.properties = e.properties;
+    engine.recalls = e.recalls;
     here_.insert(here_.begin(), engine);  // first of the least recently used
+    start_limit(here_.front());
+  }
+  void on(const EngineChanged& e) {
+    for (auto* engines : {&here_, &gone_}) {
+      for (ModelEngine& engine : *engines) {
+        if (engine.id == e.engine) engine.properties = e.properties;
+      }
+    }
   }
   void on(const EngineLeft& e) {
     for (std::size_t i = 0; i < here_.size(); ++i) {
       if (here_[i].id != e.engine) continue;
       here_[i].dies_at = now_ + options_.engine_grace;
+      if (!here_[i].tasks.empty()) tasks_[here_[i].tasks.front()].deadline.reset();
       gone_.push_back(here_[i]);
       here_.erase(here_.begin() + static_cast<long>(i));
       // The queue is looked through before the engine's own tasks come back to it.
       fail_the_hopeless();
-      if (load(gone_.back().life) == 0 || options_.engine_grace == Duration{}) bury(gone_.back().life);
+      if (gone_.back().tasks.empty() || options_.engine_grace == Duration{}) bury(gone_.back().life);
       return;
     }
   }
   void on(const Finished& e) {
     const auto known = numbers_.find(e.id);
-    ModelTask* task = known == numbers_.end() ? nullptr : &tasks_[known->second];
-    if (!task || task->state != ModelTask::running || engine_of(*task) != e.engine) {
+    if (known == numbers_.end() || tasks_[known->second].state != ModelTask::running ||
+        engine_of(tasks_[known->second]) != e.engine) {
       replies_.push_back(Hide{e.id, e.engine, HideReason::late});
       return;
     }
-    const std::string life = task->life;
+    const int at = known->second;
+    ModelEngine& engine = *find(tasks_[at].life);
+    if (e.took && options_.hwm == kAutoHwm && engine.recalls) {
+      const Micros took = micros(*e.took);
+      engine.credit.answered(tasks_[at].expected, took, tasks_[at].alone, micros(now_ - tasks_[at].sent));
+      durations_.learn(label_fingerprint(tasks_[at].wanted.label), static_cast<std::uint32_t>(engine.serial), took);
+    }
+    const ModelTask was = tasks_[at];
+    take_off(at);
+    ModelTask& task = tasks_[at];
     const bool failed = e.outcome != Outcome::ok;
-    if (e.outcome == Outcome::unmet || (failed && task->retries > 0 && !draining_)) {
+    if (e.outcome == Outcome::unmet || e.outcome == Outcome::recalled) {
       const bool unmet = e.outcome == Outcome::unmet;
-      replies_.push_back(Hide{e.id, e.engine, unmet ? HideReason::unmet : HideReason::retry});
-      if (!unmet) --task->retries;
-      task->blacklist.insert(life);
-      requeue(known->second);
-      if (draining_) fail(known->second, FailureKind::aborted);
+      replies_.push_back(Hide{e.id, e.engine, unmet ? HideReason::unmet : HideReason::recalled});
+      if (unmet) task.blacklist.insert(was.life);
+      if (!unmet) task.avoid = was.life;
+      requeue(at);
+      if (draining_ || was.aborted) fail(at, FailureKind::aborted);
+    } else if (failed && task.retries > 0 && !draining_) {
+      replies_.push_back(Hide{e.id, e.engine, HideReason::retry});
+      --task.retries;
+      task.blacklist.insert(was.life);
+      requeue(at);
+    } else if (failed && was.over_limit) {
+      replies_.push_back(Hide{e.id, e.engine, HideReason::time_limit});
+      fail(at, FailureKind::time_limit);
     } else {
-      replies_.push_back(Forward{e.id, e.engine, task->client});
-      task->state = failed ? ModelTask::failed : ModelTask::succeeded;
-      running_.erase(known->second);
+      replies_.push_back(Forward{e.id, e.engine, task.client});
+      task.state = failed ? ModelTask::failed : ModelTask::succeeded;
+      task.life = was.life;
+      running_.erase(at);
     }
-    for (const ModelEngine& engine : gone_) {
-      if (engine.life == life && load(life) == 0) return bury(std::string(life));
-    }
+    const ModelEngine* left = engine_with(was.life);
+    if (left->dies_at && left->tasks.empty()) bury(was.life);
   }
   void on(const Tick&) {
-    const std::set<int> queue = queue_;
+    const std::set<int> queue = queue_, running = running_;
     for (int at : queue) {
       if (tasks_[at].deadline && *tasks_[at].deadline <= now_) fail(at, FailureKind::task_timeout);
+    }
+    for (int at : running) {
+      ModelTask& task = tasks_[at];
+      if (!task.deadline || *task.deadline > now_) continue;
+      const Duration grace = task.wanted.kill_after;
+      const bool kill = task.stopping || grace <= Duration{};
+      task.over_limit = true;
+      recall_all_but_first(*find(task.life));
+      stop(task, kill);
+      task.deadline = now_ + (kill ? std::max<Duration>(grace, std::chrono::seconds(1)) : grace);
     }
     const std::vector<ModelEngine> gone = gone_;
     for (const ModelEngine& engine : gone) {
@@ -164,54 +241,147 @@ class Model {
     for (const MsgId& id : e.ids) {
       const auto known = numbers_.find(id);
       if (known == numbers_.end()) continue;
-      if (queue_.count(known->second)) fail(known->second, FailureKind::aborted);
-      if (running_.count(known->second)) tasks_[known->second].retries = 0;
+      const int at = known->second;
+      ModelTask& task = tasks_[at];
+      if (queue_.count(at)) fail(at, FailureKind::aborted);
+      if (!running_.count(at)) continue;
+      task.retries = 0;
+      task.aborted = true;
+      ModelEngine& engine = *find(task.life);
+      if (engine.dies_at) continue;
+      if (engine.recalls) recall(task, engine);
+      const bool told = e.how != How::queued && (engine.recalls || engine.tasks.front() == at);
+      if (told && e.how == How::kill) recall_all_but_first(engine);
+      if (told) stop(task, e.how == How::kill);
     }
   }
-  void on(const EngineChanged&) {}
   void on(const Drain&) {
+    if (draining_) return;
     draining_ = true;
     const std::set<int> queue = queue_;
     for (int at : queue) fail(at, FailureKind::aborted);
+    for (ModelEngine& engine : here_) recall_all_but_first(engine);
   }
 
+  // ---- orders to engines ---------------------------------------------------------------------------------------
+
+  void recall(ModelTask& task, const ModelEngine& engine) {
+    if (!task.recalled) orders_.insert(order_of(Recall{task.id, engine.id}));
+    task.recalled = true;
+  }
+  void recall_all_but_first(const ModelEngine& engine) {
+    if (!engine.recalls || engine.dies_at) return;
+    for (std::size_t i = 1; i < engine.tasks.size(); ++i) recall(tasks_[engine.tasks[i]], engine);
+  }
+  void stop(ModelTask& task, bool kill) {
+    task.stopping = true;
+    task.killed = task.killed || kill;
+    const EngineId engine = engine_of(task);
+    orders_.insert(kill ? order_of(Kill{task.id, engine}) : order_of(Interrupt{task.id, engine}));
+  }
+  /// A recall that no rule asks for: allowed when it may do good to an engine that has nothing.
+  bool take_back(const Action& action) {
+    const auto* order = std::get_if<Recall>(&action);
+    const auto known = order ? numbers_.find(order->id) : numbers_.end();
+    if (known == numbers_.end() || options_.hwm != kAutoHwm || draining_) return false;
+    ModelTask& task = tasks_[known->second];
+    const ModelEngine* engine = find_here(order->engine);
+    if (!engine || task.life != engine->life || !running_.count(known->second) || task.recalled) return false;
+    if (!engine->recalls || engine->tasks.front() == known->second) return false;
+    const bool sense = std::any_of(here_.begin(), here_.end(), [&](const ModelEngine& other) {
+      return other.tasks.empty() && allowed_on(task, other) && fits_now(task, other);
+    });
+    task.recalled = sense;
+    return sense;
+  }
+  static std::string order_of(const Action& action) {
+    if (const auto* r = std::get_if<Recall>(&action))
+      return fmt::format("recall {} of {}", r->id.value, r->engine.value);
+    if (const auto* i = std::get_if<Interrupt>(&action)) {
+      return fmt::format("interrupt {} of {}", i->id.value, i->engine.value);
+    }
+    if (const auto* k = std::get_if<Kill>(&action)) return fmt::format("kill {} of {}", k->id.value, k->engine.value);
+    return {};
+  }
+  static std::string join(const std::multiset<std::string>& orders) {
+    std::string text;
+    for (const std::string& order : orders) text += "[" + order + "] ";
+    return text.empty() ? "none" : text;
+  }
+
+  // ---- tasks and engines ---------------------------------------------------------------------------------------
+
+  ModelEngine* find(const std::string& life) {
+    for (auto* engines : {&here_, &gone_}) {
+      for (ModelEngine& engine : *engines) {
+        if (engine.life == life) return &engine;
+      }
+    }
+    return nullptr;
+  }
+  ModelEngine* find_here(const EngineId& id) {
+    for (ModelEngine& engine : here_) {
+      if (engine.id == id) return &engine;
+    }
+    return nullptr;
+  }
+  void start_limit(const ModelEngine& engine) {
+    if (engine.tasks.empty() || engine.dies_at) return;
+    ModelTask& first = tasks_[engine.tasks.front()];
+    if (first.wanted.time_limit == Duration{}) return;
+    first.deadline = now_ + (first.stopping ? std::max<Duration>(first.wanted.kill_after, std::chrono::seconds(1))
+                                            : first.wanted.time_limit);
+  }
+  /// The task does not run there any more.
+  void take_off(int at) {
+    ModelTask& task = tasks_[at];
+    ModelEngine& engine = *find(task.life);
+    const bool first = engine.tasks.front() == at;
+    engine.tasks.erase(std::find(engine.tasks.begin(), engine.tasks.end(), at));
+    task.deadline.reset();
+    task.recalled = task.aborted = task.over_limit = task.stopping = task.killed = false;
+    if (first) start_limit(engine);
+  }
   void requeue(int at) {
     running_.erase(at);
     queue_.insert(at);
     tasks_[at].state = ModelTask::queued;
     tasks_[at].life.clear();
-    tasks_[at].deadline.reset();
   }
   void fail(int at, FailureKind kind, std::optional<EngineId> engine = {}) {
     ModelTask& task = tasks_[at];
     fails_.push_back(Fail{task.id, task.client, nullptr, kind, {}, std::move(engine)});
     task.state = ModelTask::failed;
     task.life.clear();
+    task.deadline.reset();
     queue_.erase(at);
     running_.erase(at);
   }
   void bury(std::string life) {
-    const auto engine = std::find_if(gone_.begin(), gone_.end(), [&](const auto& e) { return e.life == life; });
-    const EngineId id = engine->id;
-    const std::set<int> running = running_;
-    for (int at : running) {
-      if (tasks_[at].life != life) continue;
-      if (++tasks_[at].deaths >= options_.poison_deaths) {
-        fail(at, FailureKind::poison, id);
-      } else if (tasks_[at].retries > 0 && !draining_) {
-        --tasks_[at].retries;
-        requeue(at);
+    const EngineId id = find(life)->id;
+    const std::vector<int> tasks = find(life)->tasks;
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      ModelTask& task = tasks_[tasks[i]];
+      const ModelTask was = task;
+      take_off(tasks[i]);
+      if (i == 0 && !was.killed && ++task.deaths >= options_.poison_deaths) {
+        fail(tasks[i], FailureKind::poison, id);
+      } else if (task.retries > 0 && !draining_) {
+        --task.retries;
+        requeue(tasks[i]);
       } else {
-        fail(at, FailureKind::engine_died, id);
+        fail(tasks[i],
+             was.over_limit ? FailureKind::time_limit
+             : was.killed   ? FailureKind::aborted
+                            : FailureKind::engine_died,
+             id);
       }
     }
-    gone_.erase(engine);
+    gone_.erase(std::find_if(gone_.begin(), gone_.end(), [&](const auto& e) { return e.life == life; }));
   }
 
-  std::size_t load(const std::string& life) const {
-    return static_cast<std::size_t>(
-        std::count_if(running_.begin(), running_.end(), [&](int at) { return tasks_[at].life == life; }));
-  }
+  // ---- dependencies and demands --------------------------------------------------------------------------------
+
   /// S, F of the rules, limited to one engine when `life` is given.
   std::set<MsgId> finished(const Dependency& d, bool successes, bool failures, const std::string* life) const {
     std::set<MsgId> found;
@@ -234,10 +404,37 @@ class Model {
     const auto lost = finished(d, !d.success, !d.failure, nullptr);
     return d.all ? !lost.empty() : lost == std::set<MsgId>(d.ids.begin(), d.ids.end());
   }
-  bool may_run_on(const ModelTask& task, const ModelEngine& engine) const {
+  bool allowed_on(const ModelTask& task, const ModelEngine& engine) const {
     const auto& targets = task.wanted.targets;
     return (targets.empty() || std::find(targets.begin(), targets.end(), engine.id) != targets.end()) &&
            !task.blacklist.count(engine.life) && met(task.wanted.follow, &engine.life);
+  }
+  bool fits_now(const ModelTask& task, const ModelEngine& engine) const {
+    for (const Where& where : task.wanted.where) {
+      if (!holds(where, engine.properties)) return false;
+    }
+    for (const Resource& wanted : task.wanted.resources) {
+      double left = amount_of(wanted.name, engine.properties);
+      for (int at : engine.tasks) {
+        for (const Resource& taken : tasks_[at].wanted.resources) left -= taken.name == wanted.name ? taken.amount : 0;
+      }
+      if (left < wanted.amount - 1e-9) return false;
+    }
+    return true;
+  }
+  bool open(const ModelEngine& engine) const {
+    const auto load = static_cast<std::uint32_t>(engine.tasks.size());
+    std::uint64_t expected = 0;
+    bool recalling = false;
+    for (int at : engine.tasks) {
+      if (tasks_[at].stopping) return false;
+      recalling = recalling || tasks_[at].recalled;
+      expected += tasks_[at].expected;
+    }
+    if (options_.hwm != kAutoHwm) return options_.hwm == 0 || load < options_.hwm;
+    if (load == 0 || !engine.recalls || recalling) return load == 0;
+    const Micros first = tasks_[engine.tasks.front()].expected;
+    return engine.credit.room(load, first, expected - first);
   }
   bool ready(const ModelTask& task) const {
     return met(task.wanted.after, nullptr) && met(task.wanted.follow, nullptr);
@@ -255,7 +452,7 @@ class Model {
     if (finished(follow, true, true, nullptr).size() < std::set<MsgId>(follow.ids.begin(), follow.ids.end()).size()) {
       return false;
     }
-    return std::none_of(here_.begin(), here_.end(), [&](const ModelEngine& e) { return may_run_on(task, e); });
+    return std::none_of(here_.begin(), here_.end(), [&](const ModelEngine& e) { return allowed_on(task, e); });
   }
   void fail_the_hopeless() {
     for (bool again = true; again;) {
@@ -268,22 +465,34 @@ class Model {
       }
     }
   }
+
+  // ---- placement -----------------------------------------------------------------------------------------------
+
+  std::vector<int> in_turn() const {
+    std::vector<int> order(queue_.begin(), queue_.end());
+    std::sort(order.begin(), order.end(), [&](int a, int b) {
+      return std::tie(tasks_[a].turn, tasks_[a].arrival) < std::tie(tasks_[b].turn, tasks_[b].arrival);
+    });
+    return order;
+  }
   void place() {
-    const std::set<int> queue = queue_;  // in order of arrival
-    for (int at : queue) {
+    for (int at : in_turn()) {
       ModelTask& task = tasks_[at];
       if (!ready(task)) continue;
       std::vector<std::size_t> candidates;
-      std::vector<Load> loads;
       for (std::size_t i = 0; i < here_.size(); ++i) {
-        const std::size_t outstanding = load(here_[i].life);
-        if ((options_.hwm != 0 && outstanding >= options_.hwm) || !may_run_on(task, here_[i])) continue;
-        candidates.push_back(i);
-        loads.push_back(static_cast<Load>(outstanding));
+        if (open(here_[i]) && allowed_on(task, here_[i]) && fits_now(task, here_[i])) candidates.push_back(i);
+      }
+      if (candidates.size() > 1) {  // not back to where it was not wanted
+        candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
+                                        [&](std::size_t i) { return here_[i].life == task.avoid; }),
+                         candidates.end());
       }
       if (candidates.empty()) continue;
+      std::vector<Load> loads;
+      for (std::size_t i : candidates) loads.push_back(static_cast<Load>(here_[i].tasks.size()));
       std::size_t choice = 0;
-      if (options_.scheme == Scheme::leastload || options_.scheme == Scheme::lru) {
+      if (options_.scheme == Scheme::leastload || options_.scheme == Scheme::lru || options_.scheme == Scheme::pure) {
         Rng unused;
         choice = pick_of(options_.scheme)(loads, unused);
       } else {  // any candidate may come out: follow the scheduler's choice
@@ -294,20 +503,31 @@ class Model {
           return;
         }
       }
-      const ModelEngine engine = here_[candidates[choice]];
-      here_.erase(here_.begin() + static_cast<long>(candidates[choice]));
-      here_.push_back(engine);
-      task.state = ModelTask::running;
-      task.life = engine.life;
-      task.deadline.reset();
-      queue_.erase(at);
-      running_.insert(at);
-      dispatches_.push_back(Dispatch{task.id, engine.id, nullptr});
+      send(at, candidates[choice]);
     }
+  }
+  void send(int at, std::size_t to) {
+    ModelEngine engine = here_[to];
+    ModelTask& task = tasks_[at];
+    task.state = ModelTask::running;
+    task.life = engine.life;
+    task.deadline.reset();
+    task.sent = now_;
+    task.alone = engine.tasks.empty();
+    task.avoid.clear();
+    const bool measured = options_.hwm == kAutoHwm && engine.recalls;
+    const std::uint32_t label = label_fingerprint(task.wanted.label);
+    task.expected = measured ? durations_.expected(label, static_cast<std::uint32_t>(engine.serial)) : 0;
+    engine.tasks.push_back(at);
+    here_.erase(here_.begin() + static_cast<long>(to));
+    here_.push_back(engine);
+    queue_.erase(at);
+    running_.insert(at);
+    dispatches_.push_back(Dispatch{task.id, engine.id, nullptr});
+    if (task.alone) start_limit(engine);
   }
 
   static std::string compare(const std::vector<Action>& expected, std::vector<Action> actual) {
-    std::vector<Action*> fails;
     std::size_t first = actual.size(), last = 0;
     for (std::size_t i = 0; i < actual.size(); ++i) {
       auto* failure = std::get_if<Fail>(&actual[i]);
@@ -336,7 +556,7 @@ class Model {
       if (const auto* h = std::get_if<Hide>(&action))
         text += fmt::format("Hide({} of {}, {}) ", h->id.value, h->engine.value, static_cast<int>(h->reason));
       if (const auto* f = std::get_if<Fail>(&action))
-        text += fmt::format("Fail({}, {}{}) ", f->id.value, exception_name(f->kind),
+        text += fmt::format("Fail({}, {} {}{}) ", f->id.value, exception_name(f->kind), static_cast<int>(f->kind),
                             f->engine ? " " + f->engine->value : "");
       if (std::holds_alternative<Closed>(action)) text += "Closed ";
     }
@@ -352,112 +572,12 @@ class Model {
   std::vector<ModelEngine> here_;  // least recently used first
   std::vector<ModelEngine> gone_;  // in their grace time
   int lives_ = 0;
+  Durations durations_;
 
   std::vector<Action> replies_, fails_, dispatches_;
+  std::multiset<std::string> orders_;
   std::map<MsgId, EngineId> chosen_;
   std::string complaint_;
 };
-
-/// Makes up one event after another from a source of choices: `below(n)` gives 0 .. n-1.
-template <class Below>
-class Driver {
- public:
-  Driver(Options options, std::uint64_t seed, Below below)
-      : scheduler_(options, seed),
-        model_(options),
-        below_(std::move(below)),
-        pool_(1 + static_cast<unsigned>(seed % 7)) {}
-
-  /// One event into both. Empty when they agree and the invariants hold.
-  std::string step() {
-    now_ += std::chrono::milliseconds(below_(200));
-    const Event event = make_event();
-    const std::vector<Action> actions = scheduler_.handle(event, now_);
-    if (std::string difference = model_.step(event, now_, actions); !difference.empty()) return difference;
-    if (auto violation = scheduler_.check()) return *violation;
-    if (scheduler_.queued() != model_.queue().size() || scheduler_.running() != model_.running().size()) {
-      return "the counts of tasks differ";
-    }
-    return {};
-  }
-
- private:
-  Event make_event() {
-    const std::size_t busy = model_.queue().size() + model_.running().size();
-    const unsigned kind = below_(100);
-    const unsigned submits = ++steps_ / 64 % 2 == 0 ? 60 : 20;  // the queue fills and drains in turn
-    if (kind < submits && busy < 40) return submit();
-    if (kind < 75 && !model_.running().empty()) return finish();
-    if (kind < 81) return EngineJoined{EngineId(fmt::format("e{}", below_(pool_)))};
-    if (kind < 86 && !model_.here().empty()) return EngineLeft{model_.here()[below_(model_.here().size())].id};
-    if (kind < 92) return Tick{};
-    if (kind < 95) return Abort{{some_id(), some_id()}};
-    if (kind < 98) {  // late, duplicate or out of nowhere
-      return Finished{some_id(), EngineId(fmt::format("e{}", below_(pool_))), static_cast<Outcome>(below_(4))};
-    }
-    if (kind == 98 && below_(20) == 0) return Drain{};
-    if (!model_.gone().empty()) return EngineJoined{model_.gone()[below_(model_.gone().size())].id};
-    return Tick{};
-  }
-  MsgId some_id() {
-    const auto next = static_cast<unsigned>(model_.tasks().size());
-    return MsgId(fmt::format("t{}", below_(40) == 0 ? next + below_(3) : next - std::min(next, below_(25))));
-  }
-  Dependency some_dependency() {
-    Dependency dependency;
-    for (unsigned n = 1 + below_(3); n > 0; --n) {
-      const auto next = static_cast<unsigned>(model_.tasks().size());
-      if (next > 0) dependency.ids.emplace_back(fmt::format("t{}", next - 1 - std::min(next - 1, below_(12))));
-    }
-    if (below_(30) == 0) dependency.ids.push_back(some_id());
-    dependency.all = below_(2) == 0;
-    const unsigned flags = below_(20);
-    dependency.success = flags != 0 && flags > 3;
-    dependency.failure = flags != 0 && flags < 10;
-    return dependency;
-  }
-  Event submit() {
-    Submit event{MsgId(fmt::format("t{}", model_.tasks().size())), ClientId(fmt::format("c{}", below_(3)))};
-    if (below_(50) == 0) event.id = some_id();
-    if (below_(2) == 0) return event;
-    if (below_(3) == 0) event.requirements.after = some_dependency();
-    if (below_(4) == 0) event.requirements.follow = some_dependency();
-    if (below_(4) == 0) {
-      for (unsigned n = 1 + below_(3); n > 0; --n)
-        event.requirements.targets.emplace_back(fmt::format("e{}", below_(pool_)));
-    }
-    if (below_(4) == 0) event.requirements.timeout = std::chrono::milliseconds(below_(4000));
-    if (below_(3) == 0) event.requirements.retries = static_cast<std::int32_t>(below_(5));
-    return event;
-  }
-  Event finish() {
-    auto at = model_.running().begin();
-    std::advance(at, below_(model_.running().size()));
-    const auto& task = model_.tasks()[*at];
-    const unsigned outcome = below_(10);
-    return Finished{task.id, model_.engine_of(task),
-                    outcome < 6   ? Outcome::ok
-                    : outcome < 8 ? Outcome::error
-                    : outcome < 9 ? Outcome::aborted
-                                  : Outcome::unmet};
-  }
-
-  Scheduler scheduler_;
-  Model model_;
-  Below below_;
-  unsigned pool_;  // as many engines come and go
-  unsigned steps_ = 0;
-  TimePoint now_{};
-};
-
-/// The options that a number stands for; small numbers cover every scheme, bound and grace.
-inline Options options_of(unsigned number) {
-  constexpr std::uint32_t kBounds[] = {1, 0, 2, 4};
-  Options options;
-  options.scheme = kSchemes[number % 5].scheme;
-  options.hwm = kBounds[number / 5 % 4];
-  options.engine_grace = std::chrono::milliseconds(number / 20 % 2 == 0 ? 1000 : 0);
-  return options;
-}
 
 }  // namespace camshaft::sched::testing
