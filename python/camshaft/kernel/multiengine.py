@@ -15,7 +15,7 @@ from ..error import KernelError, NoEnginesRegistered
 from . import shipped
 from .error import InvalidEngineID, StopLocalExecution
 from .remoteblock import block_source
-from .results import PendingResult, ResultList, command_result
+from .results import KnownResult, PendingResult, ResultList, command_result
 
 __all__ = ["MultiEngineClient", "Serialized", "connect", "default_multiengine_address"]
 
@@ -296,23 +296,30 @@ class MultiEngineClient:
     def set_properties(self, properties: Mapping[str, Any], targets: Any = None, block: bool | None = None) -> Any:
         """Set properties of engines, which tasks can ask for. A None for each engine."""
         ids = self._ids(targets)
-        self._properties("set_properties")(dict(properties), ids)
-        return [None] * len(ids)
+        self.client.set_properties(dict(properties), ids)
+        return self._deliver_now([None] * len(ids), block)
 
     def get_properties(self, keys: Iterable[str] | None = None, targets: Any = None, block: bool | None = None) -> Any:
         """The properties of each engine (None: all; else those named that it has), as a list of dicts."""
         ids = self._ids(targets)
-        found = self._properties("engine_properties")(ids)
+        found = self.client.engine_properties(ids)
         wanted = None if keys is None else {keys} if isinstance(keys, str) else set(keys)
-        return [{k: v for k, v in found[engine].items() if wanted is None or k in wanted} for engine in ids]
+        rows = [{k: v for k, v in found[engine].items() if wanted is None or k in wanted} for engine in ids]
+        return self._deliver_now(rows, block)
 
-    def has_properties(self, keys: Iterable[str], targets: Any = None, block: bool | None = None) -> list[list[bool]]:
-        """For each engine, whether it has each of the properties `keys`."""
-        names = list(keys)
-        return [[name in found for name in names] for found in self.get_properties(None, targets)]
+    def has_properties(self, keys: str | Iterable[str], targets: Any = None, block: bool | None = None) -> Any:
+        """For each engine, a list that says of each of `keys` whether it has that property."""
+        names = [keys] if isinstance(keys, str) else list(keys)
+        found = self.get_properties(names, targets, block=True)
+        return self._deliver_now([[name in one for name in names] for one in found], block)
 
-    def _properties(self, method: str) -> Callable[..., Any]:
-        return getattr(self.client, method)
+    def del_properties(self, keys: str | Iterable[str], targets: Any = None, block: bool | None = None) -> Any:
+        """Take properties away from engines. A None for each engine."""
+        return self.set_properties(dict.fromkeys([keys] if isinstance(keys, str) else keys), targets, block)
+
+    def _deliver_now(self, values: list[Any], block: bool | None) -> Any:
+        """What the controller has answered already, in the form that the call asks for."""
+        return values if (self.block if block is None else block) else KnownResult(values)
 
     # -- the shell ----------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..asyncresult import AsyncResult
     from ..metadata import ExecuteReply
 
-__all__ = ["PendingResult", "ResultList", "command_result"]
+__all__ = ["KnownResult", "PendingResult", "ResultList", "command_result"]
 
 
 class ResultList(list):  # type: ignore[type-arg]
@@ -100,6 +100,19 @@ class PendingResult:
 
     def __repr__(self) -> str:
         return f"<PendingResult: {self._method} {'is here' if self.called else 'is pending'}>"
+
+
+class KnownResult:
+    """What the controller has answered already, in the form of a PendingResult."""
+
+    called = True
+
+    def __init__(self, values: list[Any]) -> None:
+        self.r = values
+
+    def get_result(self, default: Any = None, block: bool = True) -> Any:
+        """The result."""
+        return self.r
 
 
 def command_result(reply: ExecuteReply) -> dict[str, Any]:

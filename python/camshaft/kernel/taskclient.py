@@ -7,8 +7,8 @@ from typing import Any
 
 from ..asyncresult import AsyncResult
 from ..client import Client
-from ..dependency import Dependency
 from ..error import KernelError, TaskAborted
+from ..recovery import after_all_failed
 from .multiengine import Address, connect
 from .task import BaseTask, MapTask, TaskResult
 
@@ -93,7 +93,7 @@ class TaskClient:
         for one in chain:
             view = self.client.load_balanced_view(retries=one.retries)
             if results:
-                view.after = Dependency(results, all=True, success=False, failure=True)
+                view.after = after_all_failed([result.msg_ids[0] for result in results])
             if one.depend is not None:
                 view.set_flags(where=one.depend)
             f, args = one.call()
