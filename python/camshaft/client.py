@@ -216,7 +216,7 @@ class Client(HubQueries, TaskControl, ClientNames):
             if n is None:
                 raise TypeError("wait_for_engines() needs n, the number of engines, when there is no cluster")
         if not block:
-            return _in_thread(lambda: self._await_engines(n, timeout, False))
+            return _in_thread(self._core, lambda: self._await_engines(n, timeout, False))
         if interactive is None:
             interactive = "IPython" in sys.modules and "IPP_NONINTERACTIVE" not in os.environ
             interactive = interactive and sys.modules["IPython"].get_ipython() is not None
@@ -517,8 +517,8 @@ def _renamed(info: Any, url_file: Any, extra: dict[str, Any]) -> Any:
     return info
 
 
-def _in_thread(work: Callable[[], None]) -> Future[None]:
-    import threading
+def _in_thread(core: ClientCore, work: Callable[[], None]) -> Future[None]:
+    from .threads import start_waiting
 
     future: Future[None] = Future()
 
@@ -530,5 +530,5 @@ def _in_thread(work: Callable[[], None]) -> Future[None]:
         else:
             future.set_result(None)
 
-    threading.Thread(target=run, name="camshaft-wait", daemon=True).start()
+    start_waiting(run, core, name="camshaft-wait")
     return future

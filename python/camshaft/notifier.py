@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .threads import start_waiting
+
 if TYPE_CHECKING:
     from ._core import ClientCore, Request
 
@@ -27,8 +29,7 @@ class Notifier:
         with self._lock:
             self._callbacks.setdefault(request.msg_id, []).append(callback)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="camshaft-notifier", daemon=True)
-                self._thread.start()
+                self._thread = start_waiting(self._run, self._core, name="camshaft-notifier")
         self._core.watch(request)
 
     def _run(self) -> None:

@@ -13,6 +13,8 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .threads import start_waiting
+
 if TYPE_CHECKING:
     from .asyncresult import AsyncResult
     from .client import Client
@@ -79,8 +81,8 @@ class Predicates:
                 return
             mark.results.append(weakref.ref(result))
             if self._thread is None:
-                self._thread = threading.Thread(target=_watch, args=(weakref.ref(self),), daemon=True)
-                self._thread.start()
+                client = result._client
+                self._thread = start_waiting(_watch, client._core, weakref.ref(self), name="camshaft-predicates")
 
     def readable(self, text: str) -> str:
         """`text` with names of functions in place of marks."""

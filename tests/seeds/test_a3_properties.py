@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import camshaft as ipp
 import pytest
 from camshaft.kernel import client
+from camshaft.kernel.client import MapTask, StringTask
 from processes import at_the_prompt
 
 
@@ -40,6 +41,36 @@ def test_S3_73_properties_set_by_the_engine(mec: client.MultiEngineClient, rc: i
 
     rc[2].apply_sync(set_on_the_engine)
     wait_until(lambda: mec.has_properties("os") == [[False], [False], [True], [False]], "the property")
+
+
+def test_S3_92_depend_on_properties(mec: client.MultiEngineClient, rc: ipp.Client) -> None:
+    tc = client.TaskClient(client=rc)
+    mec.set_properties({"cores": 8}, targets=[0, 2])
+    mec.set_properties({"cores": 2}, targets=[1])
+    rc[:].scatter("rank", range(4), flatten=True, block=True)
+    big = StringTask("where = rank", pull="where", depend=lambda p: p["cores"] >= 8)  # engine 3 has none: False
+    assert {tc.run(big, block=True).ns.where for _ in range(6)} <= {0, 2}
+    mapped = MapTask(at_the_prompt(lambda: rank), depend=lambda p: p["cores"] == 2)  # noqa: F821
+    assert tc.run(mapped, block=True) == 1
+
+
+def test_S3_89_S3_92_assigned_when_properties_change(mec: client.MultiEngineClient, rc: ipp.Client) -> None:
+    tc = client.TaskClient(client=rc)
+    waiting = tc.run(StringTask("a = 1", pull="a", depend=lambda p: p["name"] == "chosen"))
+    assert tc.get_task_result(waiting) is None and tc.queue_status(verbose=True)["scheduled"] == [waiting]
+    mec.set_properties({"name": "chosen"}, targets=3)
+    tc.spin()
+    assert tc.get_task_result(waiting, block=True).engineid == 3
+
+
+def test_S3_83_first_come_first_served_unless_priorities_say_otherwise(rc: ipp.Client) -> None:
+    lv = rc.load_balanced_view([0])
+    gate = lv.apply_async(at_the_prompt(lambda: __import__("time").sleep(0.5)))
+    usual = [lv.apply_async(abs, i) for i in range(6)]
+    urgent = lv.using(priority=10).apply_async(abs, -1)
+    assert [one.get(60) for one in (gate, *usual, urgent)] == [None, *range(6), 1]
+    started = [one.started for one in usual]
+    assert started == sorted(started) and urgent.started < started[-1]
 
 
 def test_S3_16_tasks_from_several_threads(rc: ipp.Client) -> None:
