@@ -108,6 +108,47 @@ class HubTest : public testing::Test {
   Hub hub{{}, store, t0};
 };
 
+TEST_F(HubTest, S3_73_PropertiesComeWithTheRegistrationAndAreChangedByClients) {
+  const auto registration = [&](Json properties) {
+    return *read_engine_request("registration_request", ClientId(e0.value),
+                                Json{{"uuid", e0.value},
+                                     {"properties", std::move(properties)},
+                                     {"camshaft", {{"version", "1"}, {"recall", true}}}});
+  };
+  feed(registration({{"cores", 4}}));
+  run_to(now + 5ms);
+  feed(Pong{e0, last_ping});
+  beating.push_back(e0);
+  join(e1);
+  EXPECT_TRUE(hub.recalls(e0));
+  EXPECT_FALSE(hub.recalls(e1));
+
+  Json got = ask("properties_request", R"({"targets": [0], "changes": {"rack": 2}})", "properties_reply");
+  EXPECT_EQ(got["properties"], (Json{{"0", {{"cores", 4}, {"rack", 2}}}}));
+  EXPECT_THAT(answer.changed, ElementsAre(PropertiesChanged{e0, Json{{"rack", 2}}}));
+  got = ask("properties_request", R"({"targets": null})", "properties_reply");
+  EXPECT_EQ(got["properties"], (Json{{"0", {{"cores", 4}, {"rack", 2}}}, {"1", Json::object()}}));
+  EXPECT_THAT(answer.changed, IsEmpty());
+
+  // the engine's own changes, and what it says when it registers again, are for the schedulers
+  EXPECT_THAT(feed(*read_engine_request("properties_notification", ClientId(e0.value), Json{{"changes", {{"a", 1}}}})),
+              ElementsAre(EngineChanged{e0}));
+  EXPECT_THAT(feed(registration({{"cores", 5}})), testing::Contains(Action{EngineChanged{e0}}));
+  EXPECT_EQ(hub.properties().of(e0), (Json{{"cores", 5}}));
+
+  expect_error("properties_request", R"({"targets": [7]})", "properties_reply", "IndexError", "No Such Engine: [7]");
+  expect_error("properties_request", R"({"changes": 3})", "properties_reply", "TypeError",
+               "changes must be an object of names and values");
+}
+
+TEST_F(HubTest, NobodyDescribesAnotherEngine) {
+  join(e0);
+  feed(*read_engine_request("registration_request", ClientId("stranger"),
+                            Json{{"uuid", e0.value}, {"properties", {{"cores", 99}}}}));
+  EXPECT_EQ(hub.properties().of(e0), Json::object());
+  EXPECT_THAT(feed(PropertiesChanged{nobody, Json{{"cores", 99}}}), IsEmpty());
+}
+
 TEST_F(HubTest, AnEngineRegistersInMilliseconds) {
   EXPECT_THAT(feed(RegistrationRequested{ClientId("e0-uuid"), e0, 5}),
               ElementsAre(Action(RegistrationReply{e0, R"({"status": "ok", "id": 5, "hb_period": 3000})"})));

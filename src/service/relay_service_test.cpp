@@ -47,6 +47,16 @@ TEST_F(RelayTest, ARequestGoesToItsEngineAndTheReplyBack) {
   EXPECT_EQ(wire::parent_id(reply->parts.parent.view()), id);
 }
 
+TEST_F(RelayTest, ASignalGoesByTheControlChannel) {
+  Peer engine(net, service.control().engine_port(), "e0");
+  service.engine_joined(EngineId("e0"));
+  service.send_signal(EngineId("e0"), 2);
+  const auto request = await(net, engine);
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->header.msg_type, "signal_request");
+  EXPECT_EQ(request->parts.content.str(), R"({"sig":2})");
+}
+
 TEST_F(RelayTest, AnUnknownEngineIsAnsweredForAtOnce) {
   const MsgId id = client.request("apply_request", "{}", {Blob::of("nobody")});
   const auto reply = await(net, client);

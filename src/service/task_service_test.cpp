@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+
 #include "service/testing/loopback.hpp"
 
 namespace camshaft::service {
@@ -65,6 +67,51 @@ TEST_F(TaskServiceTest, ADrainAnswersWhatWaits) {
   ASSERT_TRUE(reply);
   EXPECT_EQ(wire::parent_id(reply->parts.parent.view()), id);
   EXPECT_THAT(reply->parts.content.str(), HasSubstr("\"status\":\"error\""));
+}
+
+TEST_F(TaskServiceTest, ATaskThatWaitsIsExplainedAndGivenUp) {
+  const MsgId id = client.request("apply_request", R"({"where": [["gpu", ">=", 1]]})");
+  service.engine_joined(EngineId("e0"), EngineNumber(0), R"({"gpu": 0})");
+  ASSERT_TRUE(net.pump_until([&] { return !heard.empty(); }));
+  EXPECT_THAT(service.answer({{id, MsgId("unknown")}, std::nullopt}), HasSubstr("gpu"));
+  EXPECT_EQ(service.answer({{MsgId("unknown")}, std::nullopt}), R"({"status":"ok","why":{}})");
+  EXPECT_EQ(service.answer({{id}, sched::How::queued}),
+            R"({"asked":[],"ended":[")" + id.value + R"("],"status":"ok"})");
+  const auto reply = await(client);
+  ASSERT_TRUE(reply);
+  EXPECT_THAT(reply->parts.content.str(), HasSubstr("TaskAborted"));
+}
+
+TEST_F(TaskServiceTest, ATaskGoesOnceAnEnginesPropertiesAllowIt) {
+  const MsgId id = client.request("apply_request", R"({"where": [["rack", "==", 2]]})");
+  service.engine_joined(EngineId("e0"), EngineNumber(0), R"({"rack": 1})");
+  ASSERT_TRUE(net.pump_until([&] { return !heard.empty(); }));
+  EXPECT_EQ(heard, std::vector<std::string>{"submitted " + id.value});
+  service.engine_changed(EngineId("e0"), R"({"rack": 2})");
+  EXPECT_TRUE(await(engine));
+}
+
+TEST_F(TaskServiceTest, AnEngineOfTheOriginalIsInterruptedByASignal) {
+  std::vector<std::pair<std::string, int>> signals;
+  service.on_signal = [&](const EngineId& e, int signal) { signals.emplace_back(e.value, signal); };
+  service.engine_joined(EngineId("e0"), EngineNumber(0));
+  const MsgId id = client.request("apply_request");
+  ASSERT_TRUE(await(engine));
+  EXPECT_EQ(service.answer({{id}, sched::How::interrupt}),
+            R"({"asked":[")" + id.value + R"("],"ended":[],"status":"ok"})");
+  EXPECT_EQ(signals, (std::vector<std::pair<std::string, int>>{{"e0", SIGINT}}));
+}
+
+TEST_F(TaskServiceTest, OneOfOursIsToldWhichTask) {
+  Peer ours(net, service.engine_port(), "camshaft-0");
+  service.engine_joined(EngineId("camshaft-0"), EngineNumber(0), "{}", true);
+  const MsgId id = client.request("apply_request");
+  ASSERT_TRUE(await(ours));
+  service.answer({{id}, sched::How::kill});
+  const auto word = await(ours);
+  ASSERT_TRUE(word);
+  EXPECT_EQ(word->header.msg_type, "kill_request");
+  EXPECT_EQ(word->parts.content.str(), R"({"msg_ids":[")" + id.value + R"("]})");
 }
 
 TEST_F(TaskServiceTest, ForgedTasksAreDroppedAndOthersServed) {
