@@ -131,8 +131,10 @@ class AsyncResult(Future):  # type: ignore[type-arg]
 
         A text, or one for each message. Asks the controller, which must be ours.
         """
-        texts = self._client.why(self)
-        return texts[self.msg_ids[0]] if self._single else [texts[msg_id] for msg_id in self.msg_ids]
+        waiting = [request.msg_id for request in self._requests if not request.done]
+        known = self._client.why(waiting) if waiting else {}
+        texts = [known.get(request.msg_id) or f"finished: {request.status}" for request in self._requests]
+        return texts[0] if self._single else texts
 
     @ResultMethod
     def result(self, timeout: float | None = None) -> Any:

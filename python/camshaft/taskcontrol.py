@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import error
@@ -74,9 +75,14 @@ class TaskControl:
         texts = {msg_id: self._known_end(msg_id) for msg_id in ids}
         open_ids = [msg_id for msg_id, text in texts.items() if not text]
         if open_ids:
-            reply, _ = self._ask("why_request", {"msg_ids": open_ids})
+            found: dict[str, str] = {}
+            for _ in _a_few_times():
+                reply, _ = self._ask("why_request", {"msg_ids": open_ids})
+                found.update(reply["why"])
+                if not self._under_way(msg_id for msg_id in open_ids if msg_id not in found):
+                    break
             for msg_id in open_ids:
-                text = reply["why"].get(msg_id) or self._known_end(msg_id) or self._where_sent(msg_id)
+                text = found.get(msg_id) or self._known_end(msg_id) or self._where_sent(msg_id)
                 texts[msg_id] = text if self._predicates_made is None else self._predicates_made.readable(text)
         return texts
 
@@ -140,13 +146,24 @@ class TaskControl:
 
     def _ask_to_cancel(self, ids: list[str], running: Running) -> list[str] | None:
         """Ids of those that have ended by it; None from a controller of the original, which cannot be asked."""
-        try:
-            reply, _ = self._ask("cancel_request", {"msg_ids": ids, "running": running})
-        except error.RemoteError as failure:
-            if failure.ename != "KeyError":
-                raise
-            return None
-        return list(reply["ended"])
+        ended: list[str] = []
+        for _ in _a_few_times():
+            try:
+                reply, _ = self._ask("cancel_request", {"msg_ids": ids, "running": running})
+            except error.RemoteError as failure:
+                if failure.ename != "KeyError":
+                    raise
+                return None
+            ended += reply["ended"]
+            ids = self._under_way(reply["unknown"])
+            if not ids:
+                break
+        return ended
+
+    def _under_way(self, ids: Iterable[str]) -> list[str]:
+        """Which of these tasks have been sent and may not have reached the controller: a question can be faster."""
+        requests = {msg_id: self._by_id[msg_id]._request(msg_id) for msg_id in ids if msg_id in self._by_id}
+        return [i for i, request in requests.items() if not request.done and request.engine_uuid is None]
 
     def _cancel_direct(self, by_engine: dict[str, list[str]], running: Running) -> None:
         numbers = {uuid: number for number, uuid in self._engines().items()}
@@ -160,6 +177,14 @@ class TaskControl:
                 self._control(f"{running}_request", {"msg_ids": ids}, numbers[uuid], running)
             else:
                 self._control("signal_request", {"sig": 2 if running == "interrupt" else 9}, numbers[uuid], running)
+
+
+def _a_few_times() -> Iterator[int]:
+    """For about a second, with growing pauses between."""
+    for turn in range(10):
+        if turn:
+            time.sleep(0.0005 * 2**turn)
+        yield turn
 
 
 def _shown(properties: dict[str, Any]) -> dict[str, Any]:

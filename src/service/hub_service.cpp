@@ -114,11 +114,11 @@ void HubService::answer(const wire::Message& request) {
   queries_.send(origin_.message({request.parts.identities[0]}, answer.msg_type, request.parts.header,
                                 std::move(answer.content), "{}", std::move(answer.buffers)));
   for (const hub::PropertiesChanged& changed : answer.changed) {
-    perform(hub::EngineChanged{changed.uuid});
     // Engines of the original would take it for an answer to their registration.
-    if (!changed.uuid.value.starts_with("camshaft-")) continue;
-    queries_.send(origin_.message({Blob::of(changed.uuid.value)}, "properties_notification", Blob::of_static("{}"),
-                                  hub::json_text({{"changes", changed.changes}})));
+    if (changed.uuid.value.starts_with("camshaft-"))
+      queries_.send(origin_.message({Blob::of(changed.uuid.value)}, "properties_notification", Blob::of_static("{}"),
+                                    hub::json_text({{"changes", changed.changes}})));
+    perform(hub::EngineChanged{changed.uuid});
   }
   if (!answer.shut_down) return;
   log_.info("stopping: a client asked for it");

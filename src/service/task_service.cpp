@@ -81,11 +81,14 @@ std::string TaskService::answer(const TaskQuestion& question) {
   if (!question.cancel) {
     auto& texts = content["why"] = nlohmann::json::object();
     for (const MsgId& id : question.ids)
-      if (auto text = scheduler_.why(id); !text.empty()) texts[id.value] = std::move(text);
+      if (auto text = scheduler_.why(id, loop_.clock().now()); !text.empty()) texts[id.value] = std::move(text);
     return content.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
   auto& ended = content["ended"] = nlohmann::json::array();
   auto& asked = content["asked"] = nlohmann::json::array();
+  auto& unknown = content["unknown"] = nlohmann::json::array();
+  for (const MsgId& id : question.ids)
+    if (scheduler_.story(id).empty()) unknown.push_back(id.value);
   actions_.clear();
   scheduler_.handle(sched::Abort{question.ids, *question.cancel}, loop_.clock().now(), actions_);
   for (const sched::Action& action : actions_) {
@@ -96,7 +99,7 @@ std::string TaskService::answer(const TaskQuestion& question) {
             ended.push_back(a.id.value);
           } else if constexpr (std::is_same_v<A, sched::Recall> || std::is_same_v<A, sched::Interrupt> ||
                                std::is_same_v<A, sched::Kill>) {
-            asked.push_back(a.id.value);
+            if (asked.empty() || asked.back() != a.id.value) asked.push_back(a.id.value);
           }
         },
         action);

@@ -42,7 +42,8 @@ class TaskService final {
   /// Answers everything that has not started; new tasks are refused from now on.
   void drain();
   /// The content of the reply. why: {"why": {id: text}}, without ids that are unknown here. cancel: {"ended": the ids
-  /// of those that are answered now, "asked": of those whose engines have been asked to give them up}.
+  /// of those that are answered now, "asked": of those whose engines have been asked to give them up, "unknown": of
+  /// those that have not come here, perhaps because the question was faster}.
   std::string answer(const TaskQuestion& question);
 
   /// Sends a signal to an engine that does not know our words; may be empty.

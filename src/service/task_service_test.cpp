@@ -76,7 +76,9 @@ TEST_F(TaskServiceTest, ATaskThatWaitsIsExplainedAndGivenUp) {
   EXPECT_THAT(service.answer({{id, MsgId("unknown")}, std::nullopt}), HasSubstr("gpu"));
   EXPECT_EQ(service.answer({{MsgId("unknown")}, std::nullopt}), R"({"status":"ok","why":{}})");
   EXPECT_EQ(service.answer({{id}, sched::How::queued}),
-            R"({"asked":[],"ended":[")" + id.value + R"("],"status":"ok"})");
+            R"({"asked":[],"ended":[")" + id.value + R"("],"status":"ok","unknown":[]})");
+  EXPECT_EQ(service.answer({{MsgId("unknown")}, sched::How::queued}),
+            R"({"asked":[],"ended":[],"status":"ok","unknown":["unknown"]})");
   const auto reply = await(client);
   ASSERT_TRUE(reply);
   EXPECT_THAT(reply->parts.content.str(), HasSubstr("TaskAborted"));
@@ -98,7 +100,7 @@ TEST_F(TaskServiceTest, AnEngineOfTheOriginalIsInterruptedByASignal) {
   const MsgId id = client.request("apply_request");
   ASSERT_TRUE(await(engine));
   EXPECT_EQ(service.answer({{id}, sched::How::interrupt}),
-            R"({"asked":[")" + id.value + R"("],"ended":[],"status":"ok"})");
+            R"({"asked":[")" + id.value + R"("],"ended":[],"status":"ok","unknown":[]})");
   EXPECT_EQ(signals, (std::vector<std::pair<std::string, int>>{{"e0", SIGINT}}));
 }
 
@@ -108,10 +110,13 @@ TEST_F(TaskServiceTest, OneOfOursIsToldWhichTask) {
   const MsgId id = client.request("apply_request");
   ASSERT_TRUE(await(ours));
   service.answer({{id}, sched::How::kill});
-  const auto word = await(ours);
-  ASSERT_TRUE(word);
-  EXPECT_EQ(word->header.msg_type, "kill_request");
-  EXPECT_EQ(word->parts.content.str(), R"({"msg_ids":[")" + id.value + R"("]})");
+  // In case it has not started, it is handed back; if it has, that is the end of the engine.
+  for (const char* type : {"recall_request", "kill_request"}) {
+    const auto word = await(ours);
+    ASSERT_TRUE(word);
+    EXPECT_EQ(word->header.msg_type, type);
+    EXPECT_EQ(word->parts.content.str(), R"({"msg_ids":[")" + id.value + R"("]})");
+  }
 }
 
 TEST_F(TaskServiceTest, ForgedTasksAreDroppedAndOthersServed) {

@@ -1,0 +1,65 @@
+"""Tasks that ask for engines with certain properties, with real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import camshaft as ipp
+from processes import PATIENCE, ClusterUnderTest
+from processes import at_the_prompt as mine
+
+Start = Callable[..., ClusterUnderTest]
+
+
+@mine
+def pid() -> int:
+    import os
+
+    return os.getpid()
+
+
+def test_S3_92_tasks_run_where_their_conditions_hold(cluster: Start) -> None:
+    site = cluster(2)
+    rc = site.client()
+    pids = dict(zip(rc.ids, rc[:].apply_sync(pid), strict=True))
+    first, second = rc.ids
+    rc.set_properties({"rack": 1}, first)
+    rc.set_properties({"rack": 2}, second)
+    view = rc.load_balanced_view()
+    conditions: list[Any] = [{"rack": 2}, {"rack": (">", 1)}, ipp.Property("rack") >= 2, lambda p: p["rack"] == 2]
+    for where in conditions:
+        assert set(view.map_sync(pid_of, range(10), where=where)) == {pids[second]}
+    assert {view.using(resources={"rack": 2}).apply_sync(pid) for _ in range(5)} == {pids[second]}
+
+
+@mine
+def pid_of(_: Any) -> int:
+    import os
+
+    return os.getpid()
+
+
+def test_S3_92_a_task_waits_for_an_engine_that_suits_it(cluster: Start) -> None:
+    site = cluster(1)
+    rc = site.client()
+    view = rc.load_balanced_view()
+    fixed = view.using(where={"gpu": (">=", 2)}).apply_async(pid)
+    asked = view.using(where=lambda p: p.get("gpu", 0) >= 2).apply_async(pid)
+    assert not fixed.wait(0.3) and not asked.done()
+    assert "gpu" in fixed.why()
+    engine = site.add_engine('--properties={"gpu": 2}')
+    assert fixed.get(PATIENCE) == asked.get(PATIENCE) == engine.pid
+    assert fixed.why() == "finished: ok"
+
+
+def test_official_engines_can_be_given_properties(cluster: Start) -> None:
+    site = cluster(1, engines="official")
+    site.add_engine(kind="ours")
+    rc = site.client()
+    official = next(i for i in rc.ids if "cores" not in rc[i].properties)
+    assert rc[official].properties == {}
+    rc.set_properties({"kind": "official"}, official)
+    view = rc.load_balanced_view(where={"kind": "official"})
+    wanted = rc[official].apply_sync(pid)
+    assert {view.apply_async(pid).get(PATIENCE) for _ in range(3)} == {wanted}
