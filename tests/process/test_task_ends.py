@@ -154,8 +154,8 @@ def test_a_task_that_is_deaf_is_killed(cluster: Start, tmp_path: Path, kind: Kin
     wait_until(lambda: len(rc.ids) == 1, "the death of the engine")
     site.add_engine()
     wait_until(lambda: len(rc.ids) == 2, "another engine")
-    # with retries it runs again, on another engine
-    assert view.using(retries=1).apply_async(hold_first, str(tmp_path / "once")).get(PATIENCE) > 0
+    # with retries it runs again, on another engine, which must not be too slow for the limit
+    assert view.using(retries=1, time_limit=3).apply_async(hold_first, str(tmp_path / "once")).get(PATIENCE) > 0
 
 
 # -- moved ------------------------------------------------------------------------------------------------------------
