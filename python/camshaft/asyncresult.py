@@ -482,9 +482,11 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         TimeoutError before all is done; ValueError for another `groupby`.
         """
         from .display import display_outputs
+        from .jupyter.comms import relay_comms
 
         self._need(0)
         self.wait_for_output(_OUTPUT_GRACE)
+        relay_comms(self._client, self._requests)
         display_outputs(self._metadata(), self._single, groupby, result_only)
 
     def stream_output(self, errors: bool = True, seen: bool = False) -> AbstractContextManager[LiveOutput]:
@@ -501,6 +503,11 @@ class AsyncResult(Future):  # type: ignore[type-arg]
     def __repr__(self) -> str:
         state = "pending" if not self.done() else "failed" if self._failed() else "finished"
         return f"<{type(self).__name__}({self._fname}): {state}>"
+
+    def _repr_html_(self) -> str:
+        from .jupyter.tables import result_html
+
+        return result_html(self)
 
     def __dir__(self) -> list[str]:
         return sorted({*object.__dir__(self), *METADATA_KEYS})

@@ -96,6 +96,7 @@ class Client(HubQueries, TaskControl, ClientNames):
         self.debug = debug
         self.cluster = cluster
         self.history: list[str] = []
+        self._comm_relay: Any = None
         self._timeout = timeout
         self._by_id: dict[str, AsyncResult] = {}
         self._kept = _KEPT
@@ -143,6 +144,11 @@ class Client(HubQueries, TaskControl, ClientNames):
     def __repr__(self) -> str:
         state = "closed" if self._core.closed else f"{len(self)} engines"
         return f"<Client: {state}>"
+
+    def _repr_html_(self) -> str:
+        from .jupyter.tables import client_html
+
+        return client_html(self)
 
     # -- engines ------------------------------------------------------------------------------------------------------
 

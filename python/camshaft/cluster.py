@@ -179,6 +179,11 @@ class Cluster:
         process = self._core.snapshot()["controller_process"] if self._core is not None else None
         return process["pid"] if process is not None and process["exit_code"] is None else None
 
+    def _repr_html_(self) -> str:
+        from .jupyter.tables import cluster_html
+
+        return cluster_html(self)
+
     def __repr__(self) -> str:
         where = f"profile={self.profile!r}"
         if os.path.isabs(self.profile):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .display import Printer, results, running_shell
 from .error import RemoteError
 from .folding import fold, span
+from .jupyter.comms import relay_comms
 
 if TYPE_CHECKING:
     from ._core import Request
@@ -62,6 +63,7 @@ class LiveOutput:
         """Show what is new."""
         with self._lock:
             requests = list(self._result._requests)
+            relay_comms(self._result._client, requests)  # before the displays that name them
             for request in requests:
                 self._seen.setdefault(request.msg_id, _Progress())
             for name in ("stdout", "stderr"):

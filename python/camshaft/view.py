@@ -205,6 +205,11 @@ class View:
         text = str(self.targets)
         return f"<{type(self).__name__} {text if len(text) <= 16 else text[:12] + '...]'}>"
 
+    def _repr_html_(self) -> str:
+        from .jupyter.tables import view_html
+
+        return view_html(self)
+
 
 def deliver(result: Any, block: bool) -> Any:
     """The value of `result` if `block`, else `result`; Ctrl-C while waiting hands out `result` itself."""

@@ -121,7 +121,14 @@ void ClientCore::handle(Submitted event, TimePoint, Actions& out) {
   }
   if (!event.part_of) out.push_back(Transmit{event.owner});
   if (event.msg_type.substr(0, 5) == "comm_") {  // comm messages have no reply
-    out.push_back(Answer{std::move(event.owner), ok_reply(), Status::ok, true});
+    out.push_back(Answer{event.owner, ok_reply(), Status::ok, true});
+    Entry entry{};  // but what the engine's comm says in turn belongs to it, for as long as somebody listens
+    entry.owner = std::move(event.owner);
+    entry.channel = event.channel;
+    entry.listens = true;
+    entry.engine = engine;
+    entry.state = Complete{};
+    if (entries_.emplace(seq, std::move(entry)).second) ++listening_;
     return;
   }
   const bool executes = event.msg_type == "execute_request";

@@ -266,6 +266,20 @@ TEST(Compact, KeepsTheBytesAndLeavesLargeRepliesAlone) {
   EXPECT_EQ(compact(large).buffers[0].bytes.data(), large.buffers[0].bytes.data());
 }
 
+TEST_F(Core, WhatACommSaysInAnswerIsHeardWhileSomebodyListens) {
+  {
+    const auto out = submit(0, Channel::mux, a, kE0, "comm_msg");
+    ASSERT_THAT(out, SizeIs(2));
+    EXPECT_TRUE(std::get<Answer>(out[1]).outputs_done);
+  }
+  EXPECT_EQ(core.outstanding(), 0u);
+  const OutputMessage said{"comm_msg", Blob::of("{}"), Blob::of("{}"), {}};
+  EXPECT_THAT(output("s_1_0", said), ElementsAre(Action(Show{a, said})));
+  a.reset();
+  feed(Tick{}, t0 + 10s);
+  EXPECT_THAT(output("s_1_0", said), IsEmpty());
+}
+
 TEST_F(Core, EachPartOfABroadcastHasItsOwnAnswerAndOutput) {
   feed(Submitted{Seq{6}, Channel::broadcast, "apply_request", kE0.value, a, Seq{5}});
   // The message itself is the caller's to send.

@@ -38,12 +38,13 @@ def main(argv: list[str] | None = None) -> NoReturn:
     if "" not in sys.path:
         sys.path.insert(0, "")
 
-    from . import standins, streams
+    from . import comms, standins, streams
     from .host import Host
 
     host = Host(core, options)
     host.kernel_info = _kernel_info(_core)
     standins.install()
+    comms.install(host)
     streams.install(host)
     streams.follow_threads(host)
     host.run_startup()

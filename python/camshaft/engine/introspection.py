@@ -46,8 +46,11 @@ def _history(_host: Host, _content: dict[str, Any]) -> dict[str, Any]:
     return {"history": []}
 
 
-def _comm_info(_host: Host, _content: dict[str, Any]) -> dict[str, Any]:
-    return {"comms": {}}
+def _comm_info(_host: Host, content: dict[str, Any]) -> dict[str, Any]:
+    from .comms import open_comms
+
+    wanted = content.get("target_name")
+    return {"comms": {i: comm for i, comm in open_comms().items() if wanted in (None, comm["target_name"])}}
 
 
 _HANDLERS = {
@@ -62,9 +65,13 @@ _HANDLERS = {
 def answer(host: Host, request: Any) -> None:
     """Answer `request`; a type that nobody knows gets no answer, as in the original."""
     handler = _HANDLERS.get(request.msg_type)
+    if request.msg_type in ("comm_open", "comm_msg", "comm_close"):
+        from .comms import receive
+
+        receive(host, request)
+        return
     if handler is None:
-        if not request.msg_type.startswith("comm_"):
-            host.core.log(30, f"unknown request {request.msg_type}")
+        host.core.log(30, f"unknown request {request.msg_type}")
         request.drop()
         return
     try:

@@ -1,0 +1,84 @@
+"""Comms on engines: ipywidgets, and whoever uses the package `comm`, talk to the client's front end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import types
+
+    from .host import Host
+
+
+class CommsWhenAsked:
+    """Import hook: whoever imports `comm` gets comms whose messages go to the client of the running request."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """The import system's question."""
+        if name != "comm":
+            return None
+        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        from importlib.util import find_spec
+
+        spec = find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        exec_module = spec.loader.exec_module
+
+        def exec_and_replace(module: types.ModuleType) -> None:
+            exec_module(module)
+            _replace(module, self._host)
+
+        spec.loader.exec_module = exec_and_replace  # type: ignore[method-assign]
+        return spec
+
+
+def _replace(module: Any, host: Host) -> None:
+    from .shell import to_json
+
+    class EngineComm(module.base_comm.BaseComm):  # type: ignore[misc]
+        """A comm whose other end is the client's front end."""
+
+        def publish_msg(
+            self, msg_type: str, data: Any = None, metadata: Any = None, buffers: Any = None, **keys: Any
+        ) -> None:
+            content = {"data": data or {}, "comm_id": self.comm_id, **keys}
+            host.publish(msg_type, to_json(content), to_json(metadata or {}), buffers or ())
+
+    module.create_comm = EngineComm
+
+
+def install(host: Host) -> None:
+    """Make comms work in the code of clients. Once in a process."""
+    sys.meta_path.insert(0, CommsWhenAsked(host))  # type: ignore[arg-type]
+
+
+def receive(host: Host, request: Any) -> None:
+    """Hand a comm message from a front end to the comm that it is for; there is no answer."""
+    if "comm" in sys.modules:
+        message = {
+            "msg_type": request.msg_type,
+            "header": {"msg_type": request.msg_type, "msg_id": request.msg_id},
+            "content": json.loads(request.content),
+            "metadata": {},
+            "buffers": list(request.buffers),
+        }
+        manager = sys.modules["comm"].get_comm_manager()
+        try:
+            getattr(manager, request.msg_type)(None, None, message)
+        except BaseException as error:
+            host.publish("error", json.dumps(host.describe(error)))
+    request.drop()
+
+
+def open_comms() -> dict[str, dict[str, str]]:
+    """{comm id: {"target_name": ...}} of this engine's comms."""
+    if "comm" not in sys.modules:
+        return {}
+    comms = sys.modules["comm"].get_comm_manager().comms
+    return {comm_id: {"target_name": comm.target_name} for comm_id, comm in list(comms.items())}
