@@ -163,6 +163,12 @@ class LocalCluster:
 
 def version() -> str: ...
 
+def ask_connection(address: str, key: str, signature_scheme: str, timeout: float) -> str | None:
+    """The content of a controller's connection_reply, JSON text; None when it does not answer within `timeout` seconds.
+
+    `address` is "tcp://host:port" of its registration socket. ValueError for a bad address or scheme.
+    """
+
 class EngineParent:
     """What output is attributed to: a request, of which only the header is kept."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError, Future
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
@@ -147,6 +147,20 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         if self._return_exceptions or all(request.status == "ok" for request in self._requests):
             return None
         return self._failure()
+
+    def as_completed(self, timeout: float | None = None) -> Iterator[AsyncResult]:
+        """One-message AsyncResults, first come first served; TimeoutError unless all come within `timeout` seconds."""
+        from concurrent.futures import as_completed
+
+        return as_completed(self._parts(), timeout)  # type: ignore[arg-type,return-value]
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        """`async for`: what iteration gives, as it arrives. TypeError for a single result."""
+        import asyncio
+
+        values, end = iter(self), object()
+        while (value := await asyncio.to_thread(next, values, end)) is not end:
+            yield value
 
     def __await__(self) -> Generator[Any, None, Any]:
         import asyncio

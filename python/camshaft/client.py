@@ -17,6 +17,7 @@ from .connection import read_connection
 from .hubqueries import HubQueries
 from .notifier import Notifier
 from .oldnames import ClientNames
+from .records import HeldMetadata, HeldResults, trim
 from .targets import choose_codec, other_pythons, resolve
 from .taskcontrol import TaskControl
 
@@ -43,7 +44,8 @@ class Client(HubQueries, TaskControl, ClientNames):
 
     Parameters
     ----------
-    connection_info: path of a client connection file, or a dict with its fields; default: the file of the profile.
+    connection_info: path of a client connection file, a dict with its fields, or "tcp://host:port" of a controller of
+        ours, with `key` (default: $IPP_SESSION_KEY); default: the file of the profile.
     profile, profile_dir, ipython_dir, cluster_id: where that file is looked for.
     timeout: seconds to wait for a missing file, and for the controller's first answer.
     cluster: the Cluster that owns the engines, if any.
@@ -89,6 +91,7 @@ class Client(HubQueries, TaskControl, ClientNames):
             ipython_dir=ipython_dir,
             cluster_id=cluster_id,
             timeout=timeout,
+            key=key.decode() if isinstance(key, bytes) else key,
         )
         if key is not None:
             info["key"] = key.decode() if isinstance(key, bytes) else key
@@ -135,6 +138,16 @@ class Client(HubQueries, TaskControl, ClientNames):
         core = self.__dict__.get("_core")
         if core is not None and not sys.is_finalizing():
             core.close()
+
+    @property
+    def results(self) -> Mapping[str, Any]:
+        """{msg_id: result} of finished messages that nobody has taken; at most some 10,000 are kept so."""
+        return HeldResults(self)
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """{msg_id: Metadata} of the messages that this client holds."""
+        return HeldMetadata(self)
 
     @property
     def session(self) -> str:
@@ -346,6 +359,7 @@ class Client(HubQueries, TaskControl, ClientNames):
         ids = [request.msg_id for request in result._requests]
         result._ids = ids
         self.history += ids
+        trim(self.history)
         self._by_id.update(dict.fromkeys(ids, result))
         if len(self._by_id) > self._kept:
             self._prune()

@@ -26,11 +26,12 @@ def read_connection(
     ipython_dir: str | os.PathLike[str] | None = None,
     cluster_id: str | None = None,
     timeout: float = 10.0,
+    key: str | None = None,
 ) -> dict[str, Any]:
     """The fields of the connection file that the arguments name; see `camshaft.Client` for them.
 
     Waits up to `timeout` seconds for a file that was not named explicitly. Raises OSError when there is none,
-    ValueError when the file is no complete client connection file.
+    ValueError when the file is no complete client connection file, TimeoutError when an address does not answer.
     """
     if isinstance(connection_info, Mapping):
         info = dict(connection_info)
@@ -39,10 +40,7 @@ def read_connection(
     if connection_info is not None:
         text = os.fspath(connection_info)
         if text.partition("://")[0] in _TRANSPORTS and "://" in text:
-            raise ValueError(
-                f"{text!r} is an address: connect with a connection file "
-                "(ipcontroller-client.json in the profile's security folder), which also holds the key"
-            )
+            return ask_connection(text, key or os.environ.get("IPP_SESSION_KEY"), timeout)
         path = Path(text).expanduser()
         if not path.is_file():
             raise OSError(f"connection file {text!r} not found: is the controller running, and the path right?")
@@ -50,6 +48,38 @@ def read_connection(
     path = default_path(profile=profile, profile_dir=profile_dir, ipython_dir=ipython_dir, cluster_id=cluster_id)
     _await_file(path, timeout)
     return _load(path, min(timeout, _HALF_WRITTEN_GRACE))
+
+
+def ask_connection(address: str, key: str | None, timeout: float) -> dict[str, Any]:
+    """What a connection file would say, asked of the controller whose registration socket is at `address`.
+
+    ValueError without a key, for another form of address, or when the controller does not tell; TimeoutError when it
+    does not answer.
+    """
+    host, _, port = address.removeprefix("tcp://").rpartition(":")
+    if not address.startswith("tcp://") or not host or not port.isdigit():
+        raise ValueError(f"{address!r} is not of the form tcp://host:port: give that, or the path of a connection file")
+    if key is None:
+        raise ValueError(
+            f"connecting to {address} needs the key of the cluster: pass key=, or a connection file "
+            "(ipcontroller-client.json in the profile's security folder), which holds it"
+        )
+    from ._core import ask_connection
+
+    scheme = "hmac-sha256"
+    answer = ask_connection(address, key, scheme, timeout)
+    if answer is None:
+        raise TimeoutError(
+            f"no controller answers at {address} (waited {timeout:g} s): is ipcontroller running, is this its "
+            "registration port, and is the key its key?"
+        )
+    told = json.loads(answer).get("connection")
+    if not isinstance(told, dict):
+        raise ValueError(
+            f"the controller at {address} does not tell its other ports (the original's does not): use its "
+            "connection file"
+        )
+    return {**told, "interface": f"tcp://{host}", "registration": int(port), "location": host, "key": key}
 
 
 def default_path(

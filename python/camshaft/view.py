@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .asyncresult import AsyncResult, Reader
 from .metadata import ExecuteReply, read_metadata
+from .records import trim
 from .serialize import CODEC, PrePickled, Reference, official, p5
 
 if TYPE_CHECKING:
@@ -125,12 +126,18 @@ class View:
 
     def _track(self, result: Any) -> Any:
         self.history += self.client._register(result)
+        trim(self.history)
         return result
 
     def _known(self) -> dict[str, Any]:
         return {"label": self.label} if self.label is not None else {}
 
     # -- the client's methods, for this view's engines and tasks ------------------------------------------------------
+
+    @property
+    def results(self) -> Any:
+        """As Client.results."""
+        return self.client.results
 
     @property
     def outstanding(self) -> set[str]:

@@ -16,6 +16,7 @@
 #include "bindings/client_buffers.hpp"
 #include "core/date.hpp"
 #include "service/client_service.hpp"
+#include "service/connection_question.hpp"
 #include "wire/connection_file.hpp"
 
 namespace nb = nanobind;
@@ -306,6 +307,19 @@ void bind_request(nb::module_& module) {
 }  // namespace
 
 void bind_client(nb::module_& module) {
+  module.def(
+      "ask_connection",
+      [](const std::string& address, std::string_view key, std::string_view scheme,
+         double timeout) -> std::optional<std::string> {
+        auto question = service::ConnectionQuestion::ask(address, scheme, key);
+        if (!question) raise_from(question.error());
+        std::optional<std::string> answer;
+        in_slices(duration_of(timeout),
+                  [&](Duration wait) { return (answer = (*question)->answer(wait)).has_value(); });
+        return answer;
+      },
+      "address"_a, "key"_a, "signature_scheme"_a, "timeout"_a,
+      "The content of a controller's connection_reply, JSON text; None when it does not answer.");
   bind_blob(module);
   bind_request(module);
   nb::class_<PyClient>(module, "ClientCore",

@@ -96,6 +96,9 @@ class Hub {
   void record(TaskReplied event, WallTime now);
   void record(IoPub event);
 
+  /// What clients that know an address alone are told: how to connect, as a JSON object without the key.
+  void set_client_connection(const nlohmann::json& connection) { client_connection_ = connection; }
+
   /// Answers any query; unknown types get hub_error. `content` should come from parse_untrusted().
   Answer answer(std::string_view msg_type, const nlohmann::json& content);
 
@@ -151,6 +154,7 @@ class Hub {
   Options options_;
   Registry registry_;
   EngineProperties properties_;
+  nlohmann::json client_connection_;  // null until set
   std::unordered_set<EngineId> recalling_;
   HeartMonitor hearts_;
   Store& store_;

@@ -161,7 +161,9 @@ Answer Hub::properties(const Json& content) {
 Answer Hub::connections() const {
   Json engines = Json::object();
   for (const auto& [number, uuid] : registry_.engines()) engines[std::to_string(to_int(number))] = uuid.value;
-  return reply("connection_reply", {{"status", "ok"}, {"engines", std::move(engines)}});
+  Json content{{"status", "ok"}, {"engines", std::move(engines)}};
+  if (client_connection_.is_object()) content["connection"] = client_connection_;
+  return reply("connection_reply", content);
 }
 
 Answer Hub::queue_status(const Json& content) const {

@@ -2,22 +2,12 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
-#include <random>
 
 namespace camshaft::service {
 namespace {
 
 constexpr Duration kPatience = std::chrono::seconds(1);
-
-SessionId random_session() {
-  std::random_device source;
-  std::array<std::uint8_t, 16> bytes{};
-  std::generate(bytes.begin(), bytes.end(), [&source] { return static_cast<std::uint8_t>(source()); });
-  return SessionId(wire::hex_id(bytes));
-}
 
 }  // namespace
 

@@ -235,6 +235,7 @@ void Controller::Parts::plan_addresses() {
   engine.broadcast = broadcast->engine_ports();
   client.task = tasks->client_port();
   engine.task = tasks->engine_port();
+  hub->tell_clients(client);
 }
 
 HubListeners Controller::Parts::listeners() {

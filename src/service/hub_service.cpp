@@ -68,6 +68,12 @@ HubService::HubService(net::Context& context, net::Loop& loop, const HubAddresse
   schedule_tick();
 }
 
+void HubService::tell_clients(const wire::ClientConnection& connection) {
+  auto told = nlohmann::json::parse(wire::render(connection));
+  for (const char* secret : {"key", "curve_secretkey"}) told.erase(secret);
+  hub_.set_client_connection(told);
+}
+
 void HubService::restore() {
   const auto text = wire::read_file(engine_state_file_);
   if (!text) return log_.warning("nothing to restore: {}", text.error().message);

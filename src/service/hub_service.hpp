@@ -17,6 +17,7 @@
 #include "net/loop.hpp"
 #include "service/origin.hpp"
 #include "service/task_question.hpp"
+#include "wire/connection_file.hpp"
 #include "wire/replay_guard.hpp"
 
 namespace camshaft::service {
@@ -72,6 +73,9 @@ class HubService final {
   int notification_port() const { return notification_.port(); }
   int hb_ping_port() const { return ping_.port(); }
   int hb_pong_port() const { return pong_.port(); }
+
+  /// What clients that know an address alone are told; before the loop runs.
+  void tell_clients(const wire::ClientConnection& connection);
 
   /// Takes over the engines of the state file, if there is one.
   void restore();

@@ -1,6 +1,9 @@
 // service/origin.hpp: the sender of what this process itself has to say: its session, its key, its message ids.
 // Thread: one Origin per thread. Owns: a signer of its own. Errors: none.
 #pragma once
+#include <array>
+#include <cstdint>
+#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +13,14 @@
 #include "wire/message.hpp"
 
 namespace camshaft::service {
+
+/// A session id that nobody else has.
+inline SessionId random_session() {
+  std::random_device source;
+  std::array<std::uint8_t, 16> bytes{};
+  for (auto& byte : bytes) byte = static_cast<std::uint8_t>(source());
+  return SessionId(wire::hex_id(bytes));
+}
 
 class Origin final {
  public:

@@ -174,3 +174,50 @@ def test_the_notifier_comes_back_after_idling(rc, held):
         thread = rc._notifier._thread
         if thread is not None:
             thread.join(10)
+
+
+def test_what_the_client_holds(rc, core):
+    core.hold = True
+    result = rc[:].apply_async(abs, -1)
+    first = result.msg_ids[0]
+    assert list(rc.results) == [] and set(rc.metadata) == set(result.msg_ids)
+    with pytest.raises(KeyError):
+        rc.results[first]
+    core.release()
+    assert dict(rc.results) == dict.fromkeys(result.msg_ids, 1) == dict(rc[:].results)
+    assert rc.metadata[first].engine_id == 0 and first in rc.metadata
+    assert result.get() == [1, 1]
+    assert len(rc.results) == len(rc.metadata) == 0
+    assert rc.metadata["nobody"].status is None
+    core.hold = False
+    failed = rc[0].apply_async(divmod, 1, 0)
+    assert isinstance(rc.results[failed.msg_ids[0]], ZeroDivisionError)
+
+
+def test_a_history_does_not_grow_for_ever(rc, monkeypatch):
+    monkeypatch.setattr("camshaft.records._REMEMBERED", 4)
+    ids = [rc[0].apply_async(abs, i).msg_ids[0] for i in range(5)]
+    assert rc.history == ids[-2:]
+    view = rc[0]
+    for i in range(5):
+        view.apply_async(abs, i)
+    assert len(view.history) == 2
+
+
+async def test_asynchronous_iteration(rc):
+    result = rc[:].apply_async(abs, -1)
+    assert [value async for value in result] == [1, 1]
+    mapped = rc.load_balanced_view().map_async(abs, range(-5, 0), ordered=False)
+    assert sorted([value async for value in mapped]) == [1, 2, 3, 4, 5]
+    with pytest.raises(TypeError):
+        async for _ in rc[0].apply_async(abs, 1):
+            raise AssertionError
+
+
+def test_parts_as_they_complete(rc, core):
+    core.hold = True
+    result = rc[:].apply_async(abs, -1)
+    with pytest.raises(TimeoutError):
+        list(result.as_completed(timeout=0.01))
+    core.release()
+    assert {part.msg_ids[0] for part in result.as_completed(10)} == set(result.msg_ids)

@@ -72,7 +72,7 @@ def test_wrong_files(home):
     engine = {k: v for k, v in INFO.items() if k != "notification"} | {"hb_ping": 1}
     with pytest.raises(ValueError, match="engines' one"):
         read_connection(engine)
-    with pytest.raises(ValueError, match="is an address"):
+    with pytest.raises(ValueError, match="needs the key"):
         Client("tcp://127.0.0.1:1234")
     with pytest.raises(TypeError, match="nope"):
         Client(dict(INFO), nope=1)

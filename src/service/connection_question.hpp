@@ -1,0 +1,41 @@
+// service/connection_question.hpp: asks a controller, of which only an address is known, how clients connect to it.
+// Thread: one. Owns: its context, loop and socket.
+// Errors: a wrong signature scheme or address; a controller that does not answer, or not to this key, gives no answer.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/result.hpp"
+#include "core/time.hpp"
+#include "net/loop.hpp"
+#include "net/socket.hpp"
+#include "service/origin.hpp"
+
+namespace camshaft::service {
+
+class ConnectionQuestion final {
+ public:
+  /// Sends the question to `address` ("tcp://host:port", where the controller takes registrations and queries).
+  static Result<std::unique_ptr<ConnectionQuestion>> ask(const std::string& address, std::string_view scheme,
+                                                         std::string_view key);
+  ~ConnectionQuestion();
+  ConnectionQuestion(const ConnectionQuestion&) = delete;
+  ConnectionQuestion& operator=(const ConnectionQuestion&) = delete;
+
+  /// The content of the connection_reply, JSON text; nullopt when it is not here after `wait`.
+  std::optional<std::string> answer(Duration wait);
+
+ private:
+  ConnectionQuestion(const std::string& address, wire::Signer signer);
+
+  SystemClock clock_;
+  net::Context context_;
+  net::Loop loop_;
+  Origin origin_;
+  net::Socket socket_;
+  std::optional<std::string> answer_;
+};
+
+}  // namespace camshaft::service
