@@ -50,6 +50,9 @@ class Request:
     @property
     def stderr(self) -> str: ...
     @property
+    def output_changes(self) -> int:
+        """Grows whenever stdout, stderr or outputs do; cheap to read."""
+    @property
     def outputs(self) -> list[tuple[str, str, str, list[memoryview]]]:
         """Every iopub message but status and stream, in order: (msg_type, content JSON, metadata JSON, buffers)."""
 

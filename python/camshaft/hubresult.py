@@ -32,6 +32,11 @@ class HubRecord:
         self.outputs: list[tuple[str, str, str, list[Any]]] = []
         self._values: list[Any] = []
 
+    @property
+    def output_changes(self) -> int:
+        """As of a Request: output comes with the record, all at once."""
+        return int(self.done)
+
     def fill(self, record: dict[str, Any], buffers: list[Any]) -> None:
         """Take over a completed `record` and its result's `buffers`."""
         content = record["result_content"]

@@ -24,7 +24,8 @@ __all__ = ["ViewBackend", "register", "register_joblib_backend"]
 class ViewBackend(AutoBatchingMixin, ParallelBackendBase):
     """Sends joblib's batches through a view.
 
-    Without a `view` it connects to the default cluster, or starts one of its own, which `terminate` stops.
+    Without a `view` it connects to the default cluster when it is first used, or starts one of its own, which
+    `terminate` stops.
     """
 
     supports_retrieve_callback = True
@@ -36,7 +37,16 @@ class ViewBackend(AutoBatchingMixin, ParallelBackendBase):
         super().__init__(**options)
         self._client: Client | None = None
         self._cluster: Cluster | None = None
-        self._view = self._default_view() if view is None else view
+        self._given = view
+        self._own: View | None = None
+
+    @property
+    def _view(self) -> View:
+        if self._given is not None:
+            return self._given
+        if self._own is None:
+            self._own = self._default_view()
+        return self._own
 
     def _default_view(self) -> View:
         try:
@@ -74,7 +84,8 @@ class ViewBackend(AutoBatchingMixin, ParallelBackendBase):
         self._view.abort(block=False)
 
     def terminate(self) -> None:
-        """Close the client and stop the cluster if this backend made them."""
+        """Close the client and stop the cluster if this backend made them; the next use makes new ones."""
+        self._own = None
         if self._client is not None:
             self._client.close()
             self._client = None

@@ -33,6 +33,7 @@ class _Progress:
         self.text = {"stdout": request.stdout if request else "", "stderr": request.stderr if request else ""}
         self.messages = len(request.outputs) if request else 0
         self.failed = request is not None and request.status not in ("ok", "pending")
+        self.changes = request.output_changes if request else 0
 
 
 class LiveOutput:
@@ -63,21 +64,27 @@ class LiveOutput:
         """Show what is new."""
         with self._lock:
             requests = list(self._result._requests)
-            relay_comms(self._result._client, requests)  # before the displays that name them
+            changed = []
             for request in requests:
-                self._seen.setdefault(request.msg_id, _Progress())
-            for name in ("stdout", "stderr"):
-                self._streams(requests, name)
-            self._messages(requests)
+                seen = self._seen.setdefault(request.msg_id, _Progress())
+                changes = request.output_changes  # before the output itself: what comes meanwhile is for the next step
+                if changes != seen.changes:
+                    seen.changes = changes
+                    changed.append(request)
+            if changed:
+                relay_comms(self._result._client, changed)  # before the displays that name them
+                for name in ("stdout", "stderr"):
+                    self._streams(requests, changed, name)
+                self._messages(changed)
             if self._errors:
                 self._failures(requests)
 
     def _engine(self, request: Request) -> Any:
         return self._result._client._ids_by_uuid().get(request.engine_uuid or "", "?")
 
-    def _streams(self, requests: list[Request], name: str) -> None:
+    def _streams(self, requests: list[Request], changed: list[Request], name: str) -> None:
         news = []
-        for request in requests:
+        for request in changed:
             seen = self._seen[request.msg_id]
             text = request.stdout if name == "stdout" else request.stderr
             if text != seen.text[name]:

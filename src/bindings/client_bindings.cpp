@@ -300,6 +300,9 @@ void bind_request(nb::module_& module) {
       .def_prop_ro("stdout", [](const PyRequest& self) { return text(self.it->output().out); })
       .def_prop_ro("stderr", [](const PyRequest& self) { return text(self.it->output().err); })
       .def_prop_ro(
+          "output_changes", [](const PyRequest& self) { return self.it->output_changes(); },
+          "Grows whenever stdout, stderr or outputs do; cheap to read.")
+      .def_prop_ro(
           "outputs", [](const PyRequest& self) { return outputs_of(*self.it); },
           "Every iopub message but status and stream: (msg_type, content JSON, metadata JSON, buffers).");
 }

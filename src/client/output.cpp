@@ -28,6 +28,7 @@ bool is_idle(const OutputMessage& message) {
 
 void Output::add(OutputMessage message) {
   if (message.msg_type == "status") return;
+  ++changes;
   if (message.msg_type != "stream") {
     messages.push_back(std::move(message));
     return;

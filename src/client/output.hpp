@@ -1,6 +1,7 @@
 // client/output.hpp: what a request printed and displayed, put together from its iopub messages.
 // Thread: a plain value. Owns: its text; buffers are shared. Errors: none; what cannot be read is left out.
 #pragma once
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,7 @@ struct Output {
   std::string out;                      // stdout
   std::string err;                      // stderr
   std::vector<OutputMessage> messages;  // all but stream and status, in order
+  std::size_t changes = 0;              // grows with each message that was added
 
   void add(OutputMessage message);
 };

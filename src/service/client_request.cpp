@@ -32,6 +32,11 @@ client::Output Request::output() const {
   return output_ ? *output_ : client::Output{};
 }
 
+std::size_t Request::output_changes() const {
+  const std::lock_guard lock(board_->mutex_);
+  return output_ ? output_->changes : 0;
+}
+
 std::map<EngineNumber, EngineId> ClientBoard::engines() const {
   const std::lock_guard lock(mutex_);
   return engines_;

@@ -50,6 +50,8 @@ class Request final {
   bool sent() const { return buffers_.expired(); }
   /// A copy of the output so far.
   client::Output output() const;
+  /// Grows whenever output() does.
+  std::size_t output_changes() const;
 
  private:
   friend class ClientBoard;

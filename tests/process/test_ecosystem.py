@@ -109,3 +109,14 @@ def test_published_data(rc: Any) -> None:
     result = rc[:2].apply_async(at_the_prompt(publish), 4)
     assert result.get(60) == ["done"] * 2
     assert result.data == [{"step": 3, "square": 9}] * 2
+
+
+def test_the_default_backend_starts_a_cluster_if_there_is_none() -> None:
+    import joblib
+
+    ipp.register_joblib_backend("of-its-own")
+    with joblib.parallel_config("of-its-own"):
+        first = joblib.Parallel()(joblib.delayed(os.getpid)() for _ in range(20))
+        second = joblib.Parallel()(joblib.delayed(os.getpid)() for _ in range(20))
+    assert os.getpid() not in {*first, *second}
+    assert not set(first) & set(second), "each use has a cluster of its own, which ends with it"

@@ -40,6 +40,10 @@ class FakeRequest:
         self.stdout = self.stderr = ""
         self.outputs = []
 
+    @property
+    def output_changes(self):
+        return hash((self.stdout, self.stderr, len(self.outputs)))
+
     def finish(self, content, buffers=(), metadata=None):
         with self._core.changed:
             self.content = json.dumps(content)

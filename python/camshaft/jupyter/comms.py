@@ -39,7 +39,7 @@ class CommRelay:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._comms: dict[str, Any] = {}
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str, tuple[int, int]] = {}  # how often its output had changed, and how much was passed on
         self._lasting: dict[str, Request] = {}
         self._recent: deque[Request] = deque(maxlen=_KEPT)
         self._lock = threading.RLock()
@@ -59,9 +59,11 @@ class CommRelay:
                     self._pass_on(request)
 
     def _pass_on(self, request: Request) -> None:
+        changes, (known, first) = request.output_changes, self._seen.get(request.msg_id, (0, 0))
+        if changes == known:
+            return
         messages = request.outputs
-        first = self._seen.get(request.msg_id, 0)
-        self._seen[request.msg_id] = len(messages)
+        self._seen[request.msg_id] = changes, len(messages)
         for kind, content, metadata, buffers in messages[first:]:
             if kind.startswith("comm_"):
                 frames = [bytes(buffer) for buffer in buffers]
