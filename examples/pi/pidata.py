@@ -78,6 +78,21 @@ def pi_files(digits: int, files: int = 15, folder: Path | None = None) -> list[P
     return paths
 
 
+def fetch_pi_file(filename: str, per_file: int = 1_000_000, files: int = 15) -> int:
+    """Make sure that the file of digits ``filename`` is in the current folder; return its size in bytes.
+
+    For engines that share no disk: each maps this over the names first, and fetches what it does not have. The digits
+    are computed once for each computer (see `pi_files`). Raises ValueError for a name that is none of the ``files``.
+    """
+    here = Path(filename)
+    if not here.exists():
+        known = {path.name: path for path in pi_files(per_file * files, files)}
+        if here.name not in known:
+            raise ValueError(f"{filename} is none of the {files} files of digits: they are called {FILE_PATTERN}")
+        _write_atomically(here, [known[here.name].read_text()])
+    return here.stat().st_size
+
+
 def cache_folder() -> Path:
     """Return the folder below which digit files are kept: $XDG_CACHE_HOME/camshaft/pi, by default in ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "camshaft" / "pi"

@@ -165,7 +165,6 @@ class LocalCluster:
         """Give up the watch; what still runs is killed, unless it may outlive this process. Idempotent."""
 
 def version() -> str: ...
-
 def ask_connection(address: str, key: str, signature_scheme: str, timeout: float) -> str | None:
     """The content of a controller's connection_reply, JSON text; None when it does not answer within `timeout` seconds.
 

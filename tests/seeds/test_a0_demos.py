@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import site
 import subprocess
@@ -87,12 +88,27 @@ def test_S0_6_fifteen_files_with_the_names_of_the_study(pi_files: list[str]) -> 
     assert [Path(name).name for name in pi_files] == [f"pi200m.ascii.{i:02d}of20" for i in range(1, 16)]
 
 
-def test_S0_7_files_that_are_there_are_not_fetched_again(pi_files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_S0_7_engines_fetch_what_they_do_not_have(
+    with_pidigits: ipp.Client, pi_files: list[str], tmp_path: Path
+) -> None:
     import pidata
 
-    monkeypatch.setattr(pidata, "pi_decimals", lambda digits: pytest.fail("computed again"))
-    folder = Path(pi_files[0]).parent.parent
-    assert [str(path) for path in pidata.pi_files(DIGITS, FILES, folder)] == pi_files
+    dv = with_pidigits[:]
+    before = dv.apply_sync(os.getcwd)[0]
+    dv.apply_sync(os.chdir, str(tmp_path))
+    dv.execute(f"import os; os.environ['XDG_CACHE_HOME'] = {str(tmp_path / 'cache')!r}", block=True)
+    names = [Path(name).name for name in pi_files]
+    try:
+        sizes = dv.map_sync(pidata.fetch_pi_file, names, [1000] * FILES)
+        assert sizes == [Path(name).stat().st_size for name in pi_files]
+        stamps = [(tmp_path / name).stat().st_mtime_ns for name in names]
+        assert dv.map_sync(pidata.fetch_pi_file, names, [1000] * FILES) == sizes
+        assert [(tmp_path / name).stat().st_mtime_ns for name in names] == stamps  # not fetched again
+        with pytest.raises(ipp.RemoteError, match="none of the 15 files"):
+            with_pidigits[0].apply_sync(pidata.fetch_pi_file, "other.txt", 1000)
+    finally:
+        dv.apply_sync(os.chdir, before)
+    assert [Path(tmp_path / name).read_text() for name in names] == [Path(name).read_text() for name in pi_files]
 
 
 def test_S0_8_S0_9_S0_14_pairs_of_digits_line_by_line(

@@ -56,6 +56,8 @@ def test_S3_48_result_dicts(mec: client.MultiEngineClient) -> None:
     assert [result["id"] for result in results] == [0, 1, 2, 3]
     assert results[0]["input"] == {"raw": "print(7)", "translated": "print(7)"}
     assert isinstance(results[0]["number"], int) and "stderr" not in results[0]
+    (magic,) = mec.execute("%env HOME", targets=0)
+    assert magic["input"]["raw"] == "%env HOME" and "run_line_magic('env', 'HOME')" in magic["input"]["translated"]
     (loud,) = mec.execute("import sys; print('oh', file=sys.stderr)", targets=0)
     assert loud["stderr"] == "oh\n"
 

@@ -115,3 +115,13 @@ def test_S3_57_result(shell: InteractiveShell, view: Any) -> None:
     printed(shell, "%px print('said'); 6 * 7")
     shown = printed(shell, "%result")
     assert "said" in shown and "42" in shown
+
+
+def test_S3_59_with_block_in_a_cell(shell: InteractiveShell, rc: ipp.Client) -> None:
+    mec = client.MultiEngineClient(client=rc)
+    with shell.builtin_trap:
+        shell.user_ns.update(mec=mec, client=client)
+        cell = "with mec:\n    client.remote()\n    # only there\n    inside = [n for n in range(3)]\nafter = 1\n"
+        assert shell.run_cell(cell).success
+    assert mec["inside"] == [[0, 1, 2]] * 4
+    assert "inside" not in shell.user_ns and shell.user_ns["after"] == 1

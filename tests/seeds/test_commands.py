@@ -108,3 +108,20 @@ def test_S3_94_ports_of_ones_choice(cluster) -> None:
     assert fields["registration"] == port
     with started.client() as rc:
         assert rc[:].apply_sync(abs, -1) == [1]
+
+
+def test_S3_4_processes_are_watched_signalled_and_cleaned_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    cluster = ipp.Cluster(n=2, log_level=40)
+    with cluster as rc:
+        pids = rc[:].apply_sync(os.getpid)
+        busy = rc[0].execute("import time\nfor i in range(600): time.sleep(0.1)", block=False)
+        wait_until(lambda: busy.status is None and rc.queue_status(0)["queue"], "the code to run")
+        rc.send_signal(signal.SIGINT, targets=0, block=True)
+        with pytest.raises(ipp.RemoteError, match="KeyboardInterrupt"):
+            busy.get(60)
+        assert rc[:].apply_sync(os.getpid) == pids
+        cluster.signal_engines_sync(signal.SIGKILL)
+        wait_until(lambda: not rc.ids, "the engines to be gone")
+    for pid in pids:
+        wait_until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), "the end of all processes")

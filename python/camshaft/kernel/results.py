@@ -122,7 +122,7 @@ def command_result(reply: ExecuteReply) -> dict[str, Any]:
     found: dict[str, Any] = {
         "id": metadata["engine_id"],
         "number": reply.execution_count,
-        "input": {"raw": source, "translated": source},
+        "input": {"raw": source, "translated": _as_python(source)},
     }
     shown = reply.data.get("text/plain", "")
     out = metadata["stdout"] + (shown + "\n" if shown else "")
@@ -130,3 +130,12 @@ def command_result(reply: ExecuteReply) -> dict[str, Any]:
         if value:
             found[key] = value
     return found
+
+
+def _as_python(source: str) -> str:
+    """`source` with IPython's own syntax (%magic, !command, name?) put as Python."""
+    if not any(mark in source for mark in "%!?"):
+        return source
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return TransformerManager().transform_cell(source)
