@@ -186,6 +186,8 @@ def read_flag(name: str, value: Any) -> Any:
 def as_metadata(view: Any) -> dict[str, Any]:
     """The keys that the flags of a load-balanced view add to a request; `where` only when it is no function."""
     found: dict[str, Any] = {}
+    if (view.priority, view.resources, view.where, view.time_limit, view.retries) == (0, None, None, None, 0):
+        return found  # most tasks ask for nothing
     for name in ("priority", "resources", "time_limit", "kill_after", "retries"):
         value = read_flag(name, getattr(view, name))
         if value:

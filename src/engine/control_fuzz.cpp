@@ -9,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace camshaft;
   const std::string_view content(reinterpret_cast<const char*>(data), size);
   for (const char* type : {"abort_request", "signal_request", "interrupt_request", "clear_request", "shutdown_request",
-                           "kernel_info_request", "?"}) {
+                           "kernel_info_request", "recall_request", "kill_request", "?"}) {
     const engine::ControlRequest request = engine::read_control(type, content);
     if (const auto* bad = std::get_if<engine::BadControl>(&request))
       if (bad->ename.empty() || bad->evalue.empty()) std::abort();

@@ -178,7 +178,10 @@ void TaskService::perform(const sched::Hide& action) {
   log_.debug("task: the reply of engine {} to {} is not passed on", action.engine.value, action.id.value);
 }
 
-void TaskService::perform(const sched::Recall& action) { say(action.engine, "recall_request", action.id); }
+void TaskService::perform(const sched::Recall& action) {
+  log_.debug("task: {} is taken back from engine {} unless it has started", action.id.value, action.engine.value);
+  say(action.engine, "recall_request", action.id);
+}
 
 // An engine of the original runs one task at a time as far as we know: its nanny's signal hits that one.
 void TaskService::perform(const sched::Interrupt& action) {

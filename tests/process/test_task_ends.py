@@ -127,6 +127,34 @@ def test_a_running_task_is_stopped(cluster: Start, tmp_path: Path, running: Any)
         assert rc.load_balanced_view().apply_async(pid).get(PATIENCE) == site.engines[0].pid
 
 
+def test_a_chain_is_given_up_as_a_whole(cluster: Start, tmp_path: Path) -> None:
+    """The recovery task does not step in for a task that its user has given up."""
+    site = cluster(1, controller_args=["--hwm=1"])
+    rc = site.client()
+    view = rc.load_balanced_view()
+    file = tmp_path / "release"
+    running = view.apply_async(wait_for, str(file))
+    started(file)
+    recovered = tmp_path / "recovered"
+    result = view.using(recovery_task=ipp.RecoveryTask(wait_for, str(recovered))).apply_async(pid)
+    assert result.cancel() and result.cancelled()
+    file.touch()
+    assert running.get(PATIENCE) == view.apply_sync(pid) == site.engines[0].pid
+    assert not Path(f"{recovered}.started").exists()
+
+
+def test_S3_91_a_recovery_task_steps_in(cluster: Start) -> None:
+    site = cluster(1)
+    view = site.client().load_balanced_view()
+    chain = ipp.RecoveryTask(divmod, 1, 0, recovery_task=ipp.RecoveryTask(abs, -3))
+    result = view.using(recovery_task=chain).apply_async(divmod, 2, 0)
+    assert result.get(PATIENCE) == 3 and result.recovered
+    result = view.using(recovery_task=chain).apply_async(pid)
+    assert result.get(PATIENCE) == site.engines[0].pid and not result.recovered
+    with pytest.raises(ipp.RemoteError, match="ValueError"):
+        view.using(recovery_task=int).apply_sync(float, "x")
+
+
 # -- over the limit ---------------------------------------------------------------------------------------------------
 
 
@@ -170,7 +198,7 @@ def nothing(_: int) -> int:
 
 def test_prefetched_tasks_are_taken_back_and_moved(cluster: Start, tmp_path: Path) -> None:
     """One engine is busy with a long task while it holds short ones: the other engine runs them meanwhile."""
-    site = cluster(2)
+    site = cluster(2, controller_args=["--log-level=DEBUG"])
     rc = site.client()
     pids = dict(zip(rc.ids, rc[:].apply_sync(pid), strict=True))
     view = rc.load_balanced_view(label="short")
@@ -179,6 +207,7 @@ def test_prefetched_tasks_are_taken_back_and_moved(cluster: Start, tmp_path: Pat
     long = view.apply_async(wait_for, str(file))
     started(file)
     short = [view.apply_async(nothing, i) for i in range(200)]
+    wait_until(lambda: "is taken back" in site.controller.output, "the first recall")
     ran_on = {result.get(PATIENCE) for result in short}
     assert not long.done()
     file.touch()

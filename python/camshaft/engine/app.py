@@ -91,10 +91,12 @@ def _properties(options: Options, python: str) -> str:
         "host": os.uname().nodename,
         "cores": len(os.sched_getaffinity(0)),
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "gpus": _gpus(),
+        "gpus": (gpus := _gpus()),
         "python": python,
         "pid": os.getpid(),
     }
+    if gpus:
+        properties["gpu"] = gpus  # the name that tasks use which take one: resources={'gpu': 1}
     if options.properties:
         import json
 
