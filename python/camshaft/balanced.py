@@ -90,6 +90,8 @@ class LoadBalancedView(View):
         ids = client._resolve(targets)  # raises when there is no engine
         follow, after = _dependency("follow", self.follow), _dependency("after", self.after)
         metadata = demands.as_metadata(self)
+        if metadata.keys() - {"retries"} or self.where is not None:
+            client._need_own_controller("a task with priority, resources, where or time_limit")
         if callable(self.where):
             metadata["where"] = [[client._predicates.mark(self.where), "==", True]]
         asked = follow or after or metadata or self.timeout or targets is not None

@@ -31,6 +31,7 @@ class TaskControl:
     _core: ClientCore
     _by_id: dict[str, AsyncResult]
     _predicates_made: Predicates | None = None
+    _own_controller: bool | None = None
 
     # -- properties ---------------------------------------------------------------------------------------------------
 
@@ -53,7 +54,21 @@ class TaskControl:
             raise ValueError(f"names of properties must not begin with '?': {reserved[0]!r}")
         return self._properties(targets, dict(changes))
 
+    def _need_own_controller(self, what: str) -> None:
+        """RuntimeError, in one line, when the controller is the original's; it is asked once."""
+        if self._own_controller is None:
+            try:
+                self._ask("why_request", {"msg_ids": []})
+                self._own_controller = True
+            except error.RemoteError as failure:
+                if failure.ename != "KeyError":
+                    raise
+                self._own_controller = False
+        if not self._own_controller:
+            raise RuntimeError(f"{what} needs a controller of camshaft, but this one is the original's")
+
     def _properties(self, targets: Any, changes: dict[str, Any] | None) -> dict[Any, Any]:
+        self._need_own_controller("asking for engine properties")
         ids = self._resolve(targets)
         reply, _ = self._ask("properties_request", {"targets": ids, "changes": changes})
         found = {int(number): _shown(properties) for number, properties in reply["properties"].items()}
@@ -75,6 +90,7 @@ class TaskControl:
         texts = {msg_id: self._known_end(msg_id) for msg_id in ids}
         open_ids = [msg_id for msg_id, text in texts.items() if not text]
         if open_ids:
+            self._need_own_controller("why()")
             found: dict[str, str] = {}
             for _ in _a_few_times():
                 reply, _ = self._ask("why_request", {"msg_ids": open_ids})

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import camshaft as ipp
+import pytest
 from processes import PATIENCE, ClusterUnderTest
 from processes import at_the_prompt as mine
 
@@ -63,3 +64,22 @@ def test_official_engines_can_be_given_properties(cluster: Start) -> None:
     view = rc.load_balanced_view(where={"kind": "official"})
     wanted = rc[official].apply_sync(pid)
     assert {view.apply_async(pid).get(PATIENCE) for _ in range(3)} == {wanted}
+
+
+@pytest.mark.official
+def test_a_controller_of_the_original_is_not_asked_for_what_it_does_not_know(official_cluster: Start) -> None:
+    """It would ignore the flags in silence."""
+    site = official_cluster(1)
+    rc = site.client()
+    view = rc.load_balanced_view()
+    for flags in ({"priority": 1}, {"where": {"a": 1}}, {"where": bool}, {"resources": {"a": 1}}, {"time_limit": 1}):
+        with pytest.raises(RuntimeError, match="needs a controller of camshaft, but this one is the original's"):
+            view.using(**flags).apply_async(pid)
+    with pytest.raises(RuntimeError, match="asking for engine properties needs a controller of camshaft"):
+        rc.engine_properties()
+    result = view.using(retries=1).apply_async(pid)
+    assert result.get(PATIENCE) > 0
+    assert not result.cancel() and result.why() == "finished: ok"
+    recovered = view.using(recovery_task=abs).apply_async(divmod, 1, 0)
+    with pytest.raises(ipp.RemoteError, match="TypeError"):
+        recovered.get(PATIENCE)

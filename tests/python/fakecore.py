@@ -174,6 +174,9 @@ class FakeCore:
         self.namespaces[request.engine_uuid].clear()
         request.finish({"status": "ok"})
 
+    def why_request(self, request):
+        request.finish({"status": "ok", "why": {}})
+
     def properties_request(self, request):
         changes = request.request.get("changes")
         wanted = request.request["targets"]
