@@ -77,6 +77,7 @@ class Hub {
     HeartMonitor::Options heart;
     std::optional<Duration> registration_timeout;  // else 30 s or ten periods, whichever is longer
     std::string connection_info;                   // JSON text for registration replies; empty: left out
+    nlohmann::json capabilities = nlohmann::json::object();  // of this controller, told to clients that connect
   };
 
   Hub(Options options, Store& store, TimePoint now);

@@ -163,6 +163,7 @@ Answer Hub::connections() const {
   for (const auto& [number, uuid] : registry_.engines()) engines[std::to_string(to_int(number))] = uuid.value;
   Json content{{"status", "ok"}, {"engines", std::move(engines)}};
   if (client_connection_.is_object()) content["connection"] = client_connection_;
+  if (!options_.capabilities.empty()) content["camshaft"] = options_.capabilities;
   return reply("connection_reply", content);
 }
 

@@ -100,8 +100,7 @@ void ClientIo::open_line(Channel channel, int port) {
   options.connect = {opened.address};
   opened.socket = std::make_unique<net::Socket>(context_, options);
   loop_.on_event(*opened.socket, [this, channel](const net::SocketEvent& event) { on_line_event(channel, event); });
-  loop_.on_message(*opened.socket,
-                   [this, channel](net::Received&& received) { on_reply(channel, std::move(received.frames)); });
+  loop_.on_message(*opened.socket, [this](net::Received&& received) { on_reply(std::move(received.frames)); });
 }
 
 void ClientIo::open_sockets() {
@@ -233,6 +232,7 @@ void ClientIo::take_inbox() {
     taken.swap(inbox_);
   }
   for (Queued& each : taken) each.request ? begin(std::move(each)) : begin_broadcast(std::move(each));
+  send_tasks();
 }
 
 void ClientIo::begin(Queued queued) {
@@ -277,15 +277,32 @@ void ClientIo::begin_broadcast(Queued queued) {
 }
 
 void ClientIo::transmit(std::uint64_t seq, WallTime submitted, Submission submission) {
-  wire::Outgoing message;
+  wire::Parts message;
   if (submission.channel == Channel::mux || submission.channel == Channel::control)
     message.identities = {Blob::of(std::move(submission.engine))};
   message.header = Blob::of(wire::make_header(MsgId(board_->id_prefix() + std::to_string(seq)), submission.msg_type,
                                               SessionId(session_), options_.username, submitted));
+  message.parent = Blob::of_static("{}");
   message.metadata = std::move(submission.metadata);
   message.content = std::move(submission.content);
   message.buffers = std::move(submission.buffers);
-  line(submission.channel).socket->send(wire::encode(std::move(message), signer_));
+  const bool task = submission.channel == Channel::task;
+  if (task && batches_ && wire::fits_batch(message)) {
+    tasks_.add(std::move(message));
+    if (tasks_.full()) send_tasks();
+    return;
+  }
+  if (task) send_tasks();  // the order of tasks is kept
+  line(submission.channel).socket->send(wire::encode({}, std::move(message), signer_));
+}
+
+void ClientIo::send_tasks() {
+  if (tasks_.empty()) return;
+  const auto header = [&] {
+    const MsgId id(board_->id_prefix() + "e" + std::to_string(envelopes_++));
+    return Blob::of(wire::make_header(id, wire::kBatchRequest, SessionId(session_), options_.username, clock_.wall()));
+  };
+  line(Channel::task).socket->send(tasks_.take({}, header, signer_));
 }
 
 template <class Event>
@@ -322,19 +339,29 @@ bool ClientIo::verified(const wire::Parts& parts) {
   return false;
 }
 
-void ClientIo::on_reply(Channel, Frames frames) {
+void ClientIo::on_reply(Frames frames) {
   auto parts = wire::split(std::move(frames));
   if (!parts || !verified(*parts)) return;
-  const Blob parent = client::text_field(parts->parent, "msg_id");
+  if (client::text_field(parts->header, "msg_type").view() != wire::kBatchReply) {
+    take_reply(std::move(*parts));
+  } else if (auto replies = wire::read_batch(parts->content)) {
+    for (wire::Parts& reply : *replies) take_reply(std::move(reply));
+  } else {
+    log_.warning("dropped a batch of replies: {}", replies.error().message);
+  }
+}
+
+void ClientIo::take_reply(wire::Parts parts) {
+  const Blob parent = client::text_field(parts.parent, "msg_id");
   if (parent.view() == connection_id_) {
-    on_connection_reply(*parts);
+    on_connection_reply(parts);
     return;
   }
   client::Reply reply;
-  reply.date = client::text_field(parts->header, "date");
-  reply.content = std::move(parts->content);
-  reply.metadata = std::move(parts->metadata);
-  reply.buffers = std::move(parts->buffers);
+  reply.date = client::text_field(parts.header, "date");
+  reply.content = std::move(parts.content);
+  reply.metadata = std::move(parts.metadata);
+  reply.buffers = std::move(parts.buffers);
   handle(client::ReplyArrived{parent.view(), std::move(reply)});
 }
 
@@ -353,6 +380,9 @@ void ClientIo::on_connection_reply(const wire::Parts& parts) {
       if (!number.empty() && number.size() < 10 && number.find_first_not_of("0123456789") == std::string::npos &&
           uuid.is_string())
         known.engines[EngineNumber{std::stoi(number)}] = EngineId(uuid.get<std::string>());
+  const auto ours = content.find("camshaft");  // what this controller understands beyond the original
+  batches_ =
+      ours != content.end() && ours->is_object() && ours->value("batch", nlohmann::json()) == wire::kBatchVersion;
   answered_ = true;
   handle(std::move(known));
   ready_if_complete();

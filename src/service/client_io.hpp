@@ -14,6 +14,7 @@
 #include "net/loop.hpp"
 #include "net/socket.hpp"
 #include "service/client_service.hpp"
+#include "wire/batch.hpp"
 #include "wire/message.hpp"
 #include "wire/replay_guard.hpp"
 #include "wire/signer.hpp"
@@ -53,7 +54,8 @@ class ClientIo final {
   void open_sockets();
   void open_line(client::Channel channel, int port);
   void on_line_event(client::Channel channel, const net::SocketEvent& event);
-  void on_reply(client::Channel channel, Frames frames);
+  void on_reply(Frames frames);
+  void take_reply(wire::Parts parts);
   void on_notification(Frames frames);
   void on_output(Frames frames);
   void on_connection_reply(const wire::Parts& parts);
@@ -68,6 +70,7 @@ class ClientIo final {
   void fail(const RequestPtr& request, std::string_view why);
   void fail(const Queued& queued, std::string_view why);
   void transmit(std::uint64_t seq, WallTime submitted, Submission submission);
+  void send_tasks();
   template <class Event>
   void handle(Event event);
   void perform_all();
@@ -89,11 +92,14 @@ class ClientIo final {
   client::ClientCore core_;
   client::Actions actions_;        // of the event being handled
   Submission* sending_ = nullptr;  // what a Transmit action sends
+  wire::Batch tasks_;              // those of one round of the inbox; empty between rounds
+  std::uint64_t envelopes_ = 0;    // sent so far
   wire::ReplayGuard outputs_seen_;
   wire::ReplayGuard notifications_seen_;
   std::array<Line, 5> lines_;
   std::unique_ptr<net::Socket> notification_, iopub_;
   bool notification_up_ = false, iopub_up_ = false, asked_ = false, answered_ = false, ready_ = false, shut_ = false;
+  bool batches_ = false;  // the controller reads them
   std::uint64_t newest_seq_ = 0;
   std::size_t bad_signatures_ = 0;
 

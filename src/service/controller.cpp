@@ -16,6 +16,7 @@
 #include "service/ports.hpp"
 #include "service/relay_service.hpp"
 #include "service/task_service.hpp"
+#include "wire/batch.hpp"
 
 namespace camshaft::service {
 
@@ -203,6 +204,7 @@ void Controller::Parts::plan_addresses() {
   hub_options.heart.max_misses = config.max_misses;
   hub_options.heart.expect_for = config.registration_timeout;
   hub_options.registration_timeout = config.registration_timeout;
+  hub_options.capabilities["batch"] = wire::kBatchVersion;
   hub = std::make_unique<HubService>(context, hub_loop, hub_at, std::move(hub_options), *store,
                                      config.engine_state_file, origin(0), listeners(), log);
   relay = std::make_unique<RelayService>(context, relay_loop, ChannelAddresses{mux_clients, mux.engine},

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/date.hpp"
+#include "wire/batch.hpp"
 #include "wire/json.hpp"
 
 namespace camshaft::service {
@@ -41,7 +42,7 @@ EchoedMetadata MetadataReader::read(std::string_view json) {
 }
 
 std::string reply_metadata(const EngineTask& task, const EngineReply& reply, const EngineId& uuid, EngineNumber number,
-                           WallTime now) {
+                           WallTime now, bool tell_batches) {
   std::string text;
   text.reserve(320);
   auto out = std::back_inserter(text);
@@ -58,6 +59,7 @@ std::string reply_metadata(const EngineTask& task, const EngineReply& reply, con
     fmt::format_to(
         out, R"(, "codec": {}, "outputs": {}, "took_us": {})", wire::quote(task.metadata.codec), task.parent->outputs,
         std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::microseconds>(now - task.started).count()));
+  if (task.parent->counted && tell_batches) fmt::format_to(out, R"(, "batch": {})", wire::kBatchVersion);
   text += '}';
   return text;
 }

@@ -60,6 +60,7 @@ struct EngineTask {
   EchoedMetadata metadata;
   ParentPtr parent;
   WallTime started{};
+  WallTime ended{};
 };
 using TaskPtr = std::shared_ptr<EngineTask>;
 
@@ -74,9 +75,10 @@ struct EngineReply {
   bool silent = false;            // no reply at all: comm messages and unknown types
 };
 
-/// Metadata of a reply to an execution request that is sent `now`.
+/// Metadata of a reply to an execution request that ended `now`.
+/// `tell_batches`: the peer does not know yet that we read batches.
 std::string reply_metadata(const EngineTask& task, const EngineReply& reply, const EngineId& uuid, EngineNumber number,
-                           WallTime now);
+                           WallTime now, bool tell_batches);
 
 /// Topic frame of an iopub message: "engine.3.stdout", "datapub", ...; `content` is looked at for streams and comms.
 std::string iopub_topic(EngineNumber number, std::string_view msg_type, std::string_view content);

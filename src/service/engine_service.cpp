@@ -22,6 +22,10 @@ namespace {
 
 constexpr Duration kDroppedEvery = seconds(10);
 constexpr Duration kLifelineGrace = milliseconds(500);
+// A task that takes less may let its reply wait for others, so long at most and for so many.
+constexpr Duration kBrief = std::chrono::microseconds(200);
+constexpr Duration kMoment = std::chrono::microseconds(300);
+constexpr std::size_t kTogether = 32;
 
 // Empties a descriptor of wake-ups; false at its end.
 bool drain(int descriptor) {
@@ -46,6 +50,8 @@ EngineService::EngineService(EngineConfig config, Log& log, std::function<void(E
       context_(std::make_unique<net::Context>()),
       membership_(config_.membership, clock_.now()),
       ids_(SessionId(config_.membership.uuid.value), getpid()),
+      replies_({[this] { return header(wire::kBatchReply); }, [this]() -> const wire::Signer& { return *signer_; },
+                [this](const std::string&, Frames frames) { links_->send_shell(frames); }}),
       properties_(nlohmann::json::parse(config_.properties, nullptr, false)) {
   if (!properties_.is_object()) properties_ = nlohmann::json::object();
   // Signals belong to the interpreter's thread: the io thread is born with all of them blocked.
@@ -83,6 +89,7 @@ void EngineService::run() {
       wake();
     });
   }
+  loop_.after_round([this] { replies_.flush(); });
   feed(engine::Tick{});
   loop_.run();
   links_.reset();  // sockets end on the thread that used them
@@ -197,6 +204,7 @@ void EngineService::read_connection() {
 }
 
 void EngineService::close_links() {
+  replies_.clear();
   links_.reset();
   answering_ = false;
   last_ping_.reset();
@@ -286,19 +294,42 @@ ParentPtr EngineService::make_parent(const wire::Message& message) const {
 void EngineService::on_shell(Frames frames) {
   auto message = open(std::move(frames));
   if (!message) return;
-  if (message->header.msg_type == "kernel_info_request") {
+  if (message->header.msg_type == wire::kBatchRequest) {
+    on_batch(*message);
+  } else {
+    on_request(std::move(*message));
+  }
+}
+
+void EngineService::on_batch(const wire::Message& envelope) {
+  auto requests = wire::read_batch(envelope.parts.content);
+  if (!requests) return count_dropped(requests.error());
+  const auto& from = envelope.parts.identities;
+  if (!from.empty()) replies_.learn(from[0].str());
+  for (wire::Parts& request : *requests) {
+    request.identities.insert(request.identities.begin(), from.begin(), from.end());
+    if (auto header = wire::parse_header(request.header.view())) {
+      on_request({std::move(request), std::move(*header)});
+    } else {
+      count_dropped(header.error());
+    }
+  }
+}
+
+void EngineService::on_request(wire::Message message) {
+  if (message.header.msg_type == "kernel_info_request") {
     EngineTask task;
-    task.msg_type = message->header.msg_type;
-    task.identities = message->parts.identities;
-    task.parent = make_parent(*message);
+    task.msg_type = message.header.msg_type;
+    task.identities = message.parts.identities;
+    task.parent = make_parent(message);
     task.started = clock_.wall();
     EngineReply reply;
     reply.content = config_.kernel_info;
     send_reply(task, reply);
     return;
   }
-  if (engine::is_about_tasks(message->header.msg_type)) return on_task_word(*message);
-  queue(std::move(*message), false);
+  if (engine::is_about_tasks(message.header.msg_type)) return on_task_word(message);
+  queue(std::move(message), false);
 }
 
 void EngineService::queue(wire::Message message, bool on_control) {
@@ -381,38 +412,60 @@ EngineService::Taken EngineService::next() {
 }
 
 void EngineService::finish(const TaskPtr& task, EngineReply reply) {
-  std::vector<engine::Action> actions;
+  // The reply to a short task waits a moment for that of the next, which has arrived already: one wake-up and one
+  // message for several. While nothing else waits to be run, a reply leaves at once.
+  task->ended = clock_.wall();
+  const bool brief = task->parent->counted && task->ended - task->started < kBrief;
+  auto chunks = take_chunks();
+  bool at_once = false, first = false;
   {
     const std::lock_guard lock(queue_mutex_);
-    actions = queue_.handle(engine::Finished{task->ticket, reply.aborts_executes});
+    auto actions = queue_.handle(engine::Finished{task->ticket, reply.aborts_executes});
+    finished_.push_back({task, std::move(reply), std::move(chunks), std::move(actions)});
+    at_once = !brief || queue_.waiting() == 0 || finished_.size() == kTogether;
+    first = !at_once && !std::exchange(answering_soon_, true);
   }
-  loop_.post([this, task, reply = std::make_shared<EngineReply>(std::move(reply)),
-              chunks = std::make_shared<std::vector<Chunk>>(take_chunks()), actions = std::move(actions)] {
-    send_chunks(*chunks);
-    if (!reply->silent) send_reply(*task, *reply);
-    if (!task->parent->counted && !task->on_control) send_status(*task->parent, "idle");
-    settle(actions);
-  });
+  if (at_once) {
+    loop_.post([this] { answer_finished(); });
+  } else if (first) {
+    loop_.post([this] { loop_.at(clock_.now() + kMoment, [this] { answer_finished(); }); });
+  }
+}
+
+void EngineService::answer_finished() {
+  std::vector<Answered> finished;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    finished.swap(finished_);
+    answering_soon_ = false;
+  }
+  for (const Answered& each : finished) {
+    send_chunks(each.chunks);
+    if (!each.reply.silent) send_reply(*each.task, each.reply);
+    if (!each.task->parent->counted && !each.task->on_control) send_status(*each.task->parent, "idle");
+    settle(each.actions);
+  }
 }
 
 void EngineService::send_reply(const EngineTask& task, const EngineReply& reply) {
-  if (!links_) return;  // whoever asked went with the controller
-  wire::Outgoing out;
-  out.identities = task.identities;
+  if (!links_ || task.identities.empty()) return;  // whoever asked went with the controller
+  const std::string peer = task.identities[0].str();
+  wire::Parts out;
   out.header = header(engine::reply_type(task.msg_type));
   out.parent = task.parent->header;
   if (task.kind == engine::Kind::apply || task.kind == engine::Kind::execute) {
-    out.metadata = Blob::of(reply_metadata(task, reply, uuid(), number(), clock_.wall()));
+    const WallTime ended = task.ended == WallTime{} ? clock_.wall() : task.ended;
+    out.metadata = Blob::of(reply_metadata(task, reply, uuid(), number(), ended, !replies_.knows(peer)));
   } else {
     out.metadata = Blob::of(fmt::format(R"({{"engine": "{}", "status": "{}"}})", uuid().value, reply.status));
   }
   out.content = Blob::of(reply.content);
   out.buffers = reply.buffers;
-  const Frames frames = wire::encode(std::move(out), *signer_);
   if (task.on_control) {
-    links_->send_control(frames);
+    links_->send_control(wire::encode(task.identities, std::move(out), *signer_));
   } else {
-    links_->send_shell(frames);
+    out.identities.assign(task.identities.begin() + 1, task.identities.end());
+    replies_.add(peer, std::move(out));
   }
 }
 
@@ -461,7 +514,9 @@ void EngineService::begin_stop(int code, Duration grace) {
 }
 
 void EngineService::end_process() {
+  answer_finished();
   send_chunks(take_chunks());
+  replies_.flush();
   links_.reset();
   context_.reset();  // waits until the farewells are sent, at most the links' linger
   _exit(exit_code_.load());
@@ -471,6 +526,7 @@ void EngineService::close() {
   if (closed_) return;
   closed_ = true;
   loop_.post([this] {
+    answer_finished();
     send_chunks(take_chunks());
     loop_.stop();
   });

@@ -26,6 +26,7 @@
 #include "net/loop.hpp"
 #include "service/engine_links.hpp"
 #include "service/engine_messages.hpp"
+#include "service/outboxes.hpp"
 #include "wire/message.hpp"
 #include "wire/replay_guard.hpp"
 
@@ -95,6 +96,13 @@ class EngineService final {
     bool to_stderr;
     std::string text;
   };
+  // A request that the interpreter has finished, on its way to the io thread.
+  struct Answered {
+    TaskPtr task;
+    EngineReply reply;
+    std::vector<Chunk> chunks;  // what it printed last
+    std::vector<engine::Action> actions;
+  };
 
   // How long the interpreter has to stop: user code after an interrupt, and everybody's atexit handlers.
   static constexpr Duration kStopGrace = std::chrono::seconds(2);
@@ -109,6 +117,8 @@ class EngineService final {
   std::optional<wire::Message> open(Frames frames);
   void on_registration(Frames frames);
   void on_shell(Frames frames);
+  void on_batch(const wire::Message& envelope);
+  void on_request(wire::Message message);
   void on_control(Frames frames);
   void on_ping(Frames frames);
   void on_task_word(const wire::Message& message);
@@ -118,6 +128,7 @@ class EngineService final {
   void deliver_signal(int signal);
   void queue(wire::Message message, bool on_control);
   void settle(const std::vector<engine::Action>& actions);
+  void answer_finished();
   void send_reply(const EngineTask& task, const EngineReply& reply);
   void send_iopub(EngineParent& parent, const std::string& msg_type, std::string content, std::string metadata,
                   std::vector<Blob> buffers);
@@ -147,6 +158,7 @@ class EngineService final {
   std::optional<wire::Signer> signer_;
   wire::ReplayGuard replay_guard_;
   wire::MsgIdSource ids_;
+  Outboxes replies_;
   MetadataReader metadata_reader_;
   std::string connection_text_;
   std::optional<net::TimerId> tick_;
@@ -164,6 +176,8 @@ class EngineService final {
   std::unordered_map<std::uint64_t, TaskPtr> waiting_;  // exactly the requests that wait in queue_
   TaskPtr slot_;                                        // started but not yet taken by the interpreter
   std::optional<engine::Ticket> interrupted_;           // what the interrupt that is under way is meant for
+  std::vector<Answered> finished_;                      // exactly those whose replies have not been sent
+  bool answering_soon_ = false;                         // the io thread will look at finished_ of its own accord
   bool woken_ = false;
   bool stopping_ = false;
 

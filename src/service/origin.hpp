@@ -35,12 +35,17 @@ class Origin final {
   const wire::Signer& signer() const { return signer_; }
   const SessionId& session() const { return session_; }
 
+  /// The header of a new message.
+  Blob header(std::string_view type) {
+    return Blob::of(wire::make_header(ids_.next(), type, session_, username_, clock_.wall()));
+  }
+
   /// Frames of a new message; `parent` is the raw header of the request it answers.
   Frames message(std::vector<Blob> identities, std::string_view type, Blob parent, std::string content,
                  std::string metadata = "{}", std::vector<Blob> buffers = {}) {
     wire::Outgoing out;
     out.identities = std::move(identities);
-    out.header = Blob::of(wire::make_header(ids_.next(), type, session_, username_, clock_.wall()));
+    out.header = header(type);
     out.parent = std::move(parent);
     out.metadata = Blob::of(std::move(metadata));
     out.content = Blob::of(std::move(content));

@@ -45,11 +45,24 @@ TaskService::TaskService(net::Context& context, net::Loop& loop, const std::stri
       clients_(context, router(clients, "task_in", false)),
       engines_(context, router(engines, "task_out", true)),
       // An engine that cannot be reached is on its way out: its tasks end when it is declared dead.
-      channel_(engines_, loop, [this](const EngineId& engine, const Frames&) {
-        log_.debug("task: engine {} cannot be reached", engine.value);
-      }) {
+      channel_(engines_, loop,
+               [this](const EngineId& engine, const Frames&) {
+                 log_.debug("task: engine {} cannot be reached", engine.value);
+               }),
+      to_engines_(
+          {[this] { return origin_.header(wire::kBatchRequest); },
+           [this]() -> const wire::Signer& { return origin_.signer(); },
+           [this](const std::string& engine, Frames frames) { channel_.send(EngineId(engine), std::move(frames)); }}),
+      to_clients_({[this] { return origin_.header(wire::kBatchReply); },
+                   [this]() -> const wire::Signer& { return origin_.signer(); },
+                   [this](const std::string&, Frames frames) { clients_.send(frames); }}) {
   loop.on_message(clients_, [this](net::Received&& received) { handle_request(std::move(received.frames)); });
   loop.on_message(engines_, [this](net::Received&& received) { handle_reply(std::move(received.frames)); });
+  // Engines first: they would wait.
+  loop.after_round([this] {
+    to_engines_.flush();
+    to_clients_.flush();
+  });
 }
 
 void TaskService::engine_joined(const EngineId& engine, EngineNumber number, std::string_view properties,
@@ -71,6 +84,7 @@ sched::Properties TaskService::read_properties(const EngineId& engine, std::stri
 
 void TaskService::engine_left(const EngineId& engine) {
   channel_.engine_left(engine);
+  to_engines_.forget(engine.value);
   feed(sched::EngineLeft{engine});
 }
 
@@ -109,40 +123,74 @@ std::string TaskService::answer(const TaskQuestion& question) {
 }
 
 void TaskService::handle_request(Frames frames) {
-  auto payload = std::make_shared<Frames>(frames);
   auto request = wire::decode(std::move(frames), origin_.signer());
   if (!request) return drop("a client's task", request.error());
   if (request->parts.identities.empty()) return drop("a client's task", {Errc::truncated, "no routing id"});
-  auto requirements = requirements_.parse(request->parts.metadata.view());
-  ClientId client(request->parts.identities[0].str());
+  if (request->header.msg_type != wire::kBatchRequest) return submit(std::move(*request));
+  auto tasks = wire::read_batch(request->parts.content);
+  if (!tasks) return drop("a client's batch", tasks.error());
+  to_clients_.learn(request->parts.identities[0].str());
+  for (wire::Parts& task : *tasks) {
+    task.identities = {request->parts.identities[0]};
+    if (auto header = wire::parse_header(task.header.view())) {
+      submit({std::move(task), std::move(*header)});
+    } else {
+      drop("a client's task", header.error());
+    }
+  }
+  take_replies();
+}
+
+void TaskService::submit(wire::Message request) {
+  auto payload = std::make_shared<Frames>(wire::join(request.parts));
+  auto requirements = requirements_.parse(request.parts.metadata.view());
+  ClientId client(request.parts.identities[0].str());
   if (requirements && pure_) {
     if (auto why = sched::refused_by_pure(*requirements)) requirements = Error{Errc::bad_value, std::move(*why)};
   }
   if (!requirements) {
     // The sender has the key, so it is told what is wrong instead of waiting for ever.
-    tap_.submitted(*request);
-    perform(sched::Fail{request->header.msg_id, client, payload, sched::FailureKind::invalid_dependency,
+    tap_.submitted(request);
+    perform(sched::Fail{request.header.msg_id, client, payload, sched::FailureKind::invalid_dependency,
                         requirements.error().message, std::nullopt});
     return;
   }
   actions_.clear();
-  scheduler_.handle(sched::Submit{request->header.msg_id, std::move(client), std::move(*requirements), payload},
+  scheduler_.handle(sched::Submit{request.header.msg_id, std::move(client), std::move(*requirements), payload},
                     loop_.clock().now(), actions_);
   // The record of a task must not be touched by somebody who uses its id again.
   const auto* refused = actions_.empty() ? nullptr : std::get_if<sched::Fail>(&actions_.front());
-  if (refused == nullptr || refused->kind != sched::FailureKind::duplicate) tap_.submitted(*request);
+  if (refused == nullptr || refused->kind != sched::FailureKind::duplicate) tap_.submitted(request);
   perform_all();
 }
 
 void TaskService::handle_reply(Frames frames) {
   auto reply = wire::decode(std::move(frames), origin_.signer());
   if (!reply) return drop("an engine's reply", reply.error());
-  auto id = wire::parent_id(reply->parts.parent.view());
-  const auto status = wire::parse_reply_status(reply->parts.metadata.view());
-  if (!id || !status || reply->parts.identities.size() < 2)
+  if (reply->header.msg_type != wire::kBatchReply) return finish(std::move(*reply));
+  auto replies = wire::read_batch(reply->parts.content);
+  if (!replies || reply->parts.identities.empty())
+    return drop("an engine's batch", replies ? Error{Errc::truncated, "no routing id"} : replies.error());
+  for (wire::Parts& one : *replies) {
+    one.identities.insert(one.identities.begin(), reply->parts.identities[0]);
+    finish({std::move(one), reply->header});
+  }
+}
+
+// What engines have answered until now. A long batch of new tasks must not keep them waiting.
+void TaskService::take_replies() {
+  while (auto reply = engines_.receive()) handle_reply(std::move(*reply));
+  to_engines_.flush();
+}
+
+void TaskService::finish(wire::Message reply) {
+  auto id = wire::parent_id(reply.parts.parent.view());
+  const auto status = wire::parse_reply_status(reply.parts.metadata.view());
+  if (!id || !status || reply.parts.identities.size() < 2)
     return drop("an engine's reply", {Errc::bad_json, "it does not say which task it answers"});
-  reply_ = &*reply;
-  EngineId engine(reply->parts.identities[0].str());
+  reply_ = &reply;
+  EngineId engine(reply.parts.identities[0].str());
+  if (status->batches) to_engines_.learn(engine.value);
   feed(sched::Finished{std::move(*id), std::move(engine), outcome_of(*status), status->took});
   reply_ = nullptr;
 }
@@ -159,18 +207,15 @@ void TaskService::perform_all() {
 }
 
 void TaskService::perform(const sched::Dispatch& action) {
-  Frames frames;
-  frames.reserve(action.payload->size() + 1);
-  frames.push_back(Blob::of(action.engine.value));
-  frames.insert(frames.end(), action.payload->begin(), action.payload->end());
-  channel_.send(action.engine, std::move(frames));
+  to_engines_.add(action.engine.value, wire::split(*action.payload).value());
   tap_.dispatched(action.id, action.engine);
 }
 
 void TaskService::perform(const sched::Forward& action) {
-  auto& identities = reply_->parts.identities;
-  std::swap(identities[0], identities[1]);
-  clients_.send(wire::join(reply_->parts));
+  wire::Parts reply = reply_->parts;
+  const std::string client = reply.identities[1].str();
+  reply.identities.erase(reply.identities.begin() + 1);
+  to_clients_.add(client, std::move(reply));
   tap_.replied(*reply_, action.id, action.engine);
 }
 
@@ -195,6 +240,7 @@ void TaskService::perform(const sched::Kill& action) {
 }
 
 void TaskService::say(const EngineId& engine, std::string_view msg_type, const MsgId& id) {
+  to_engines_.flush();  // the engine must have the task before it hears about it
   channel_.send(engine, origin_.message({Blob::of(engine.value)}, msg_type, Blob::of_static("{}"),
                                         R"({"msg_ids":[)" + wire::quote(id.value) + "]}"));
 }

@@ -14,6 +14,7 @@
 #include "sched/scheduler.hpp"
 #include "service/engine_channel.hpp"
 #include "service/origin.hpp"
+#include "service/outboxes.hpp"
 #include "service/task_question.hpp"
 
 namespace camshaft::service {
@@ -51,7 +52,10 @@ class TaskService final {
 
  private:
   void handle_request(Frames frames);
+  void submit(wire::Message request);
   void handle_reply(Frames frames);
+  void finish(wire::Message reply);
+  void take_replies();
   void feed(sched::Event event);
   void perform_all();
   void perform(const sched::Dispatch& action);
@@ -77,6 +81,7 @@ class TaskService final {
   net::Socket clients_;
   net::Socket engines_;
   EngineChannel channel_;
+  Outboxes to_engines_, to_clients_;
   wire::Message* reply_ = nullptr;      // the reply that the current event is about
   std::vector<sched::Action> actions_;  // of the current event; kept for its memory
   std::optional<TimePoint> tick_at_;

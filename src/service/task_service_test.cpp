@@ -138,5 +138,91 @@ TEST_F(TaskServiceTest, UnreadableRequirementsAreAnswered) {
   EXPECT_THAT(reply->parts.content.str(), HasSubstr("InvalidDependency"));
 }
 
+// ---- batches --------------------------------------------------------------------------------------------------------
+
+struct TaskBatchTest : TaskServiceTest {
+  std::vector<MsgId> send_batch(int n) {
+    std::vector<MsgId> ids;
+    wire::Batch batch;
+    for (int i = 0; i < n; ++i) {
+      wire::Parts task;
+      ids.emplace_back("task-" + std::to_string(i));
+      task.header =
+          Blob::of(wire::make_header(ids.back(), "apply_request", SessionId("client"), "u", net.clock.wall()));
+      task.parent = task.metadata = task.content = Blob::of_static("{}");
+      task.buffers = {Blob::of("argument " + std::to_string(i))};
+      batch.add(std::move(task));
+    }
+    client.send_raw(batch.take(
+        {}, [&] { return client.origin().header(wire::kBatchRequest); }, Loopback::signer()));
+    return ids;
+  }
+};
+
+TEST_F(TaskBatchTest, APeerOfTheOriginalGetsEachTaskAloneAndSigned) {
+  service.engine_joined(EngineId("e0"), EngineNumber(0));
+  for (const MsgId& id : send_batch(3)) {
+    const auto task = await(engine);  // verified as it is read
+    ASSERT_TRUE(task);
+    EXPECT_EQ(task->header.msg_id, id);
+    EXPECT_EQ(task->header.msg_type, "apply_request");
+    engine.answer(*task);
+    const auto reply = await(client);
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->header.msg_type, "apply_reply");
+    EXPECT_EQ(wire::parent_id(reply->parts.parent.view()), id);
+  }
+  EXPECT_THAT(heard, ::testing::SizeIs(9));
+}
+
+TEST_F(TaskBatchTest, RepliesOfABatchEndTheirTasksOneByOne) {
+  service.engine_joined(EngineId("e0"), EngineNumber(0));
+  Peer second{net, service.engine_port(), "e1"};
+  service.engine_joined(EngineId("e1"), EngineNumber(1));
+  send_batch(3);
+  const auto one = await(engine);
+  const auto other = await(second);
+  ASSERT_TRUE(one && other);
+  // e0 answers its task together with one that it never had: that one is not passed on.
+  wire::Batch batch;
+  for (const wire::Message* task : {&*one, &*other}) {
+    wire::Parts reply;
+    reply.identities = {task->parts.identities.at(0)};
+    reply.header = engine.origin().header("apply_reply");
+    reply.parent = task->parts.header;
+    reply.metadata = Blob::of_static(R"({"status":"ok","batch":1})");
+    reply.content = Blob::of_static(R"({"status":"ok"})");
+    batch.add(std::move(reply));
+  }
+  engine.send_raw(batch.take(
+      {}, [&] { return engine.origin().header(wire::kBatchReply); }, Loopback::signer()));
+  const auto reply = await(client);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(wire::parent_id(reply->parts.parent.view()), one->header.msg_id);
+  const auto third = await(engine);
+  ASSERT_TRUE(third);
+  second.answer(*other);
+  EXPECT_EQ(wire::parent_id(await(client).value().parts.parent.view()), other->header.msg_id);
+}
+
+TEST_F(TaskBatchTest, ADamagedBatchIsDroppedAndOthersServed) {
+  service.engine_joined(EngineId("e0"), EngineNumber(0));
+  wire::Outgoing damaged;
+  damaged.header = client.origin().header(wire::kBatchRequest);
+  damaged.content = Blob::of_static("\x05\x05");
+  client.send_raw(wire::encode(std::move(damaged), Loopback::signer()));
+  const MsgId id = send_batch(1).front();
+  const auto task = await(engine);
+  ASSERT_TRUE(task);
+  EXPECT_EQ(task->header.msg_id, id);
+}
+
+TEST_F(TaskBatchTest, ABatchThatWaitsIsAnsweredWhole) {
+  const auto ids = send_batch(5);
+  ASSERT_TRUE(net.pump_until([&] { return heard.size() == ids.size(); }));
+  service.drain();
+  for (const MsgId& id : ids) EXPECT_EQ(wire::parent_id(await(client).value().parts.parent.view()), id);
+}
+
 }  // namespace
 }  // namespace camshaft::service

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "core/date.hpp"
+#include "wire/batch.hpp"
 #include "wire/json.hpp"
 
 namespace camshaft::wire {
@@ -108,6 +109,11 @@ Result<ReplyStatus> parse_reply_status(std::string_view metadata_json) {
       std::int64_t microseconds;
       if (value.get_int64().get(microseconds) == simdjson::SUCCESS && microseconds >= 0)
         reply.took = std::chrono::microseconds(microseconds);
+      return;
+    }
+    if (key == "batch") {
+      std::int64_t version = 0;
+      reply.batches = value.get_int64().get(version) == simdjson::SUCCESS && version == kBatchVersion;
       return;
     }
     assign(key == "status"    ? &reply.status

@@ -66,6 +66,7 @@ struct ReplyStatus {
   std::string started;           // a date, "" when there is none
   std::optional<Duration> took;  // how long it ran, if the engine says so
   std::string engine;            // the uuid of who replied, "" when it does not say
+  bool batches = false;          // whoever replied reads batches
   bool operator==(const ReplyStatus&) const = default;
 };
 Result<ReplyStatus> parse_reply_status(std::string_view metadata_json);
