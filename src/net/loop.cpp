@@ -7,7 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <limits>
+#include <ctime>
 #include <system_error>
 #include <utility>
 
@@ -191,10 +191,11 @@ bool Loop::run_once(Duration max_wait) {
   if (!ready || has_plain_descriptors_) {
     Duration wait = ready ? Duration::zero() : max_wait;
     if (!timers_.empty()) wait = std::min(wait, timers_.begin()->first - clock_.now());
-    const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(std::max(wait, Duration::zero())).count();
-    const auto limit = static_cast<long long>(std::numeric_limits<int>::max());
-    const int polled =
-        ::poll(descriptors_.data(), descriptors_.size(), static_cast<int>(std::min<long long>(milliseconds, limit)));
+    // ppoll: what waits for less than a millisecond does not wait for one.
+    const auto nanoseconds = std::chrono::nanoseconds(std::max(wait, Duration::zero())).count();
+    const timespec limit{static_cast<time_t>(nanoseconds / 1'000'000'000),
+                         static_cast<long>(nanoseconds % 1'000'000'000)};
+    const int polled = ::ppoll(descriptors_.data(), descriptors_.size(), &limit, nullptr);
     if (polled < 0 && errno != EINTR) throw std::system_error(errno, std::generic_category(), "poll");
     if (polled <= 0) {
       for (pollfd& item : descriptors_) item.revents = 0;

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from processes import ClusterUnderTest, at_the_prompt
-
 from camshaft import error
+from processes import ClusterUnderTest, at_the_prompt
 
 
 @pytest.fixture
