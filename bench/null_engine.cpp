@@ -8,6 +8,7 @@
 #include "bench/task_frames.hpp"
 #include "net/loop.hpp"
 #include "service/origin.hpp"
+#include "service/outboxes.hpp"
 #include "wire/connection_file.hpp"
 #include "wire/message.hpp"
 
@@ -32,7 +33,8 @@ class NullEngine {
         control_(context, {.type = net::SocketType::router, .identity = uuid, .connect = {wire::url(c, c.control)}}),
         pings_(context, {.type = net::SocketType::sub, .connect = {wire::url(c, c.hb_ping)}, .subscribe_all = true}),
         pongs_(context, dealer(uuid, wire::url(c, c.hb_pong))) {
-    loop.on_message(shell_, [this](net::Received&& r) { answer(shell_, std::move(r.frames), "apply_reply"); });
+    loop.on_message(shell_, [this](net::Received&& r) { answer_tasks(std::move(r.frames)); });
+    loop.after_round([this] { replies_.flush(); });
     loop.on_message(control_, [this](net::Received&& r) {
       answer(control_, std::move(r.frames), "shutdown_reply");
       loop_.stop();
@@ -43,6 +45,22 @@ class NullEngine {
   }
 
  private:
+  // Replies to tasks that came together leave together, as those of an engine do.
+  void answer_tasks(Frames frames) {
+    auto message = wire::decode(frames, origin_.signer());
+    if (!message || message->parts.identities.empty()) return;
+    if (message->header.msg_type != wire::kBatchRequest) return answer(shell_, std::move(frames), "apply_reply");
+    const std::string peer = message->parts.identities[0].str();
+    replies_.learn(peer);
+    const auto tasks = wire::read_batch(message->parts.content);
+    if (!tasks) return;
+    for (const wire::Parts& task : *tasks) {
+      auto reply = wire::split(
+          bench::reply_frames(unsigned_, "apply_reply", task.identities, task.header, uuid_, loop_.clock().wall()));
+      replies_.add(peer, std::move(reply).value());
+    }
+  }
+
   void answer(net::Socket& socket, Frames frames, std::string_view type) {
     auto request = wire::decode(std::move(frames), origin_.signer());
     if (!request) return;
@@ -53,6 +71,10 @@ class NullEngine {
   net::Loop& loop_;
   std::string uuid_;
   service::Origin origin_;
+  service::Origin unsigned_{wire::Signer::off(), SessionId(uuid_), "bench", 2, loop_.clock()};
+  service::Outboxes replies_{{[this] { return origin_.header(wire::kBatchReply); },
+                              [this]() -> const wire::Signer& { return origin_.signer(); },
+                              [this](const std::string&, Frames frames) { shell_.send(frames); }}};
   net::Socket registration_, shell_, control_, pings_, pongs_;
 };
 

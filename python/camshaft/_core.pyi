@@ -3,8 +3,8 @@
 This stub is the contract between Python and C++; src/bindings/ implements it.
 """
 
-from collections.abc import Buffer, Callable, Sequence
-from typing import Any
+from collections.abc import Buffer, Callable, Iterable, Iterator, Sequence
+from typing import Any, overload
 
 class Request:
     """One request that was sent, and what came back. Lives in C++; reading a property never blocks."""
@@ -56,6 +56,22 @@ class Request:
     def outputs(self) -> list[tuple[str, str, str, list[memoryview]]]:
         """Every iopub message but status and stream, in order: (msg_type, content JSON, metadata JSON, buffers)."""
 
+class Requests:
+    """The requests of one call: a sequence of Request, each made when it is looked at. Nothing here blocks."""
+
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, index: int) -> Request: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Request]: ...
+    def __iter__(self) -> Iterator[Request]: ...
+    def all_done(self) -> bool: ...
+    def all_ok(self) -> bool: ...
+    def done_count(self) -> int: ...
+    def msg_ids(self) -> list[str]: ...
+    def small_results(self) -> list[bytes | None]:
+        """The bytes of each reply's only buffer; None where a reply has another shape or did not end well."""
+
 class ClientCore:
     """A connection to a controller: one C++ io thread that owns all of a client's sockets."""
 
@@ -91,6 +107,9 @@ class ClientCore:
     ) -> Request:
         """Send a request and return at once. `channel` is 'mux', 'task', 'control' or 'query'; 'mux' and 'control'
         need the uuid of an `engine`. Large buffers are not copied: do not change them before Request.sent."""
+    def submit_tasks(self, metadata: str, calls: Iterable[Sequence[Buffer]]) -> Requests:
+        """Send one load-balanced apply_request for the buffers that each item of `calls` gives, while it is iterated
+        over. What was sent before `calls` raised an error stays sent."""
     def submit_broadcast(
         self,
         msg_type: str,
@@ -103,7 +122,12 @@ class ClientCore:
         """Send one message to all `engines` (uuids) through the controller's broadcast scheduler; `metadata` names them
         too. Returns a Request for each, or one whose reply is made of all replies if `coalescing`."""
     def wait(
-        self, requests: Sequence[Request], timeout: float | None = None, *, outputs: bool = False, any: bool = False
+        self,
+        requests: Sequence[Request] | Requests,
+        timeout: float | None = None,
+        *,
+        outputs: bool = False,
+        any: bool = False,
     ) -> bool:
         """Wait until all (or any) of `requests` are done, with their outputs if asked. Without the GIL; wakes for
         signals, so KeyboardInterrupt leaves everything usable. False on timeout."""

@@ -7,16 +7,18 @@ import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError, Future
 from datetime import datetime, timezone
+from pickle import loads
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import error
 from .metadata import METADATA_KEYS, OLD_KEYS, Metadata, read_metadata
 from .oldnames import NotReady, ResultMethod
+from .serialize import CODEC, p5
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from ._core import Request
+    from ._core import Request, Requests
     from .client import Client
     from .streaming import LiveOutput
 
@@ -29,6 +31,7 @@ _FUTURE_STATE = frozenset({"_condition", "_state", "_result", "_exception", "_wa
 _OUTPUT_GRACE = 2.0
 """Seconds to wait for output that is still under way when a finished result's output is read."""
 _birth = threading.Lock()
+_NOTHING: Mapping[str, Any] = {}
 
 
 class AsyncResult(Future):  # type: ignore[type-arg]
@@ -43,7 +46,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
     def __init__(
         self,
         client: Client,
-        requests: Sequence[Request],
+        requests: Sequence[Request] | Requests,
         *,
         fname: str = "unknown",
         single: bool = False,
@@ -55,11 +58,12 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         # Future.__init__ is left to __getattr__: see _materialise
         self._client = client
         self._core = client._core
-        self._requests = requests if isinstance(requests, list) else list(requests)
+        # A list, or what ClientCore.submit_tasks gave: a sequence whose items are made when looked at.
+        self._requests: Any = list(requests) if isinstance(requests, tuple) else requests
         self._fname = fname
         self._single = single
         self._reader: Reader = reader or _no_value
-        self._known = known or {}
+        self._known = known or _NOTHING
         self.owner = owner
         self._return_exceptions = return_exceptions
         self._outcomes: list[Any] | None = None
@@ -95,14 +99,17 @@ class AsyncResult(Future):  # type: ignore[type-arg]
             self._client._notifier.watch(request, one_less)
 
     def _finish(self) -> None:
-        if self._return_exceptions or all(request.status == "ok" for request in self._requests):
+        if self._return_exceptions or not self._failed():
             Future.set_result(self, None)  # the value itself is read when asked for
         else:
             Future.set_exception(self, self._failure())
 
     def done(self) -> bool:
         """Whether all replies are here."""
-        return all(request.done for request in self._requests)
+        requests = self._requests
+        if type(requests) is list:
+            return all(request.done for request in requests)
+        return bool(requests.all_done())
 
     ready = done
 
@@ -144,7 +151,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The error, or None if all went well. TimeoutError after `timeout` seconds."""
         self._need(timeout)
-        if self._return_exceptions or all(request.status == "ok" for request in self._requests):
+        if self._return_exceptions or not self._failed():
             return None
         return self._failure()
 
@@ -251,7 +258,10 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         return not self._failed()
 
     def _failed(self) -> bool:
-        return any(request.status != "ok" for request in self._requests)
+        requests = self._requests
+        if type(requests) is list:
+            return any(request.status != "ok" for request in requests)
+        return not requests.all_ok()
 
     def _decode(self, request: Request) -> Any:
         status = request.status
@@ -261,11 +271,19 @@ class AsyncResult(Future):  # type: ignore[type-arg]
 
     def _decoded(self) -> list[Any]:
         if self._outcomes is None:
-            decode = self._decode
-            self._outcomes = [decode(request) for request in self._requests]
+            self._outcomes = self._decode_all()
             if self.owner:
                 self._client._forget(self)
         return self._outcomes
+
+    def _decode_all(self) -> list[Any]:
+        decode, requests = self._decode, self._requests
+        if type(requests) is list or self._reader is not read_p5:
+            return [decode(request) for request in requests]
+        # Most results are one small pickle: those need no Request.
+        return [
+            decode(requests[n]) if small is None else loads(small) for n, small in enumerate(requests.small_results())
+        ]
 
     def _decoded_now(self) -> list[Any]:
         return [self._decode(request) for request in self._requests if request.done]
@@ -342,7 +360,8 @@ class AsyncResult(Future):  # type: ignore[type-arg]
     def msg_ids(self) -> list[str]:
         """The id of each message."""
         if self._ids is None:
-            self._ids = [request.msg_id for request in self._requests]
+            requests = self._requests
+            self._ids = [request.msg_id for request in requests] if type(requests) is list else requests.msg_ids()
         return list(self._ids)
 
     def _request(self, msg_id: str) -> Request:
@@ -369,7 +388,8 @@ class AsyncResult(Future):  # type: ignore[type-arg]
     @property
     def progress(self) -> int:
         """How many items are finished."""
-        return sum(request.done for request in self._requests)
+        requests = self._requests
+        return sum([request.done for request in requests]) if type(requests) is list else int(requests.done_count())
 
     @property
     def elapsed(self) -> float:
@@ -532,6 +552,11 @@ class _Cancelled(error.TaskAborted, CancelledError):
 
 
 _Cancelled.__name__ = _Cancelled.__qualname__ = "TaskAborted"
+
+
+def read_p5(_: AsyncResult, request: Request) -> Any:
+    """How to read replies to apply requests in our own codec."""
+    return p5.unpack_result(request.buffers, CODEC, None)
 
 
 def _no_value(_: AsyncResult, __: Request) -> None:

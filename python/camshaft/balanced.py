@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 from . import demands, onengine
@@ -14,7 +15,7 @@ from .dependency import Dependency
 from .mapresult import AsyncMapResult, LazyMapIterator
 from .partition import Map
 from .recovery import RecoveringResult, RecoveryTask, after_all_failed, chain_of
-from .serialize import PrePickled, pack_call
+from .serialize import PrePickled, call_packer, pack_call
 from .view import View, apply_reader, check_callable, deliver, name_of
 
 __all__ = ["LoadBalancedView"]
@@ -56,6 +57,7 @@ class LoadBalancedView(View):
         self.time_limit: float | None = None
         self.kill_after: float | None = None
         self.recovery_task: RecoveryTask | Callable[..., Any] | None = None
+        self._prepared: tuple[Any, tuple[str | None, str]] | None = None  # (flags and engines, what they gave)
         super().__init__(client, targets, **flags)
 
     def set_flags(self, **flags: Any) -> Any:
@@ -84,6 +86,16 @@ class LoadBalancedView(View):
         """(codec, metadata as JSON) for the tasks sent now."""
         client = self.client
         client._check_open()
+        flags = _flags_of(self)
+        if not _ATOMS.issuperset(map(type, flags)):  # what can change in place is read each time
+            return self._prepare_anew()
+        known = (client._core.generation, *flags)
+        if self._prepared is None or self._prepared[0] != known:
+            self._prepared = (known, self._prepare_anew())
+        return self._prepared[1]
+
+    def _prepare_anew(self) -> tuple[str | None, str]:
+        client = self.client
         targets = self.targets
         if targets == "all":
             targets = None
@@ -118,6 +130,8 @@ class LoadBalancedView(View):
 
     def _known(self) -> dict[str, Any]:
         known = super()._known()
+        if self.follow is None and self.after is None:
+            return known
         for name in ("follow", "after"):
             value = _dependency(name, getattr(self, name))
             if value:
@@ -218,14 +232,11 @@ class LoadBalancedView(View):
     ) -> AsyncMapResult | list[Any]:
         """One task function(*args) for each args in `calls`."""
         codec, metadata = self._prepare()
-        submit = self.client._core.submit
-        requests: list[Any] = []
         sizes: list[int] | None = [] if chunked else None
-        for args in calls:
-            requests.append(submit("task", "apply_request", "{}", metadata, pack_call(function, args, {}, codec)))
-            if sizes is not None:
-                sizes.append(len(args[0]))
-        if not requests:
+        if sizes is not None:
+            calls = _measured(calls, sizes)
+        requests = self.client._core.submit_tasks(metadata, map(call_packer(function, codec), calls))
+        if not len(requests):
             return []
         return self._track(
             AsyncMapResult(
@@ -271,6 +282,17 @@ class LoadBalancedView(View):
         from .joblib import register
 
         register(name, make_default, view=self)
+
+
+_flags_of = attrgetter(*(name for name in LoadBalancedView._flag_names if name not in ("block", "track")))
+_ATOMS = frozenset({type(None), bool, int, float, str})
+
+
+def _measured(calls: Iterable[tuple[Any, ...]], sizes: list[int]) -> Iterator[tuple[Any, ...]]:
+    """`calls`, noting how many items each has."""
+    for args in calls:
+        sizes.append(len(args[0]))
+        yield args
 
 
 def _chunks(rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[tuple[Any, ...]]:

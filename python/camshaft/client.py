@@ -356,8 +356,7 @@ class Client(HubQueries, TaskControl, ClientNames):
 
     def _register(self, result: AsyncResult) -> list[str]:
         """Remember a result by the ids of its messages; returns them."""
-        ids = [request.msg_id for request in result._requests]
-        result._ids = ids
+        ids = result.msg_ids
         self.history += ids
         trim(self.history)
         self._by_id.update(dict.fromkeys(ids, result))

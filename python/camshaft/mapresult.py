@@ -14,7 +14,7 @@ from .asyncresult import AsyncResult, Reader
 from .partition import Map
 
 if TYPE_CHECKING:
-    from ._core import Request
+    from ._core import Request, Requests
     from .client import Client
 
 
@@ -29,7 +29,7 @@ class AsyncMapResult(AsyncResult):
     def __init__(
         self,
         client: Client,
-        requests: Sequence[Request],
+        requests: Sequence[Request] | Requests,
         *,
         fname: str = "unknown",
         reader: Reader | None = None,
@@ -48,7 +48,7 @@ class AsyncMapResult(AsyncResult):
     def _assemble(self, outcomes: list[Any]) -> Any:
         if self._partition is None:
             return list(outcomes)
-        if any(request.status != "ok" for request in self._requests):
+        if self._failed():
             parts = (part if r.status == "ok" else [part] for part, r in zip(outcomes, self._requests, strict=False))
             return list(chain.from_iterable(parts))
         return self._partition.joinPartitions(outcomes)
@@ -60,7 +60,7 @@ class AsyncMapResult(AsyncResult):
     def progress(self) -> int:
         """How many items are finished."""
         if self._sizes is None:
-            return sum(request.done for request in self._requests)
+            return super().progress
         return sum(size for size, request in zip(self._sizes, self._requests, strict=False) if request.done)
 
     def _iterate(self) -> Iterator[Any]:

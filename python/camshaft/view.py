@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .asyncresult import AsyncResult, Reader
+from .asyncresult import AsyncResult, Reader, read_p5
 from .metadata import ExecuteReply, read_metadata
 from .records import trim
-from .serialize import CODEC, PrePickled, Reference, official, p5
+from .serialize import PrePickled, Reference, official
 
 if TYPE_CHECKING:
     from ._core import Request
@@ -243,17 +243,13 @@ def name_of(f: Any) -> str:
     return getattr(f, "__name__", None) or getattr(f, "name", None) or str(f)
 
 
-def _read_p5(_: AsyncResult, request: Request) -> Any:
-    return p5.unpack_result(request.buffers, CODEC, None)
-
-
 def _read_official(_: AsyncResult, request: Request) -> Any:
     return official.unpack_result(request.buffers, None)
 
 
 def apply_reader(codec: str | None) -> Reader:
     """How to read replies to apply requests sent in `codec`."""
-    return _read_official if codec is None else _read_p5
+    return _read_official if codec is None else read_p5
 
 
 def read_execute(result: AsyncResult, request: Request) -> ExecuteReply:

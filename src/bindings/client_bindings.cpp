@@ -14,6 +14,7 @@
 
 #include "bindings/bindings.hpp"
 #include "bindings/client_buffers.hpp"
+#include "bindings/client_requests.hpp"
 #include "core/date.hpp"
 #include "service/client_service.hpp"
 #include "service/connection_question.hpp"
@@ -34,12 +35,6 @@ using Deadline = std::chrono::steady_clock::time_point;
 
 // Python handles signals only between its own instructions: so often a wait comes back to let it.
 constexpr Duration kSlice = 50ms;
-
-/// A Request as Python holds it. Comparing and hashing go by the Python object.
-struct PyRequest {
-  RequestPtr it;
-  std::shared_ptr<ReturnedBuffers> returned;
-};
 
 nb::object text(std::string_view utf8) {
   // What peers send is decoded as the original does: bad bytes are replaced, never an error.
@@ -191,16 +186,36 @@ class PyClient final {
     return made;
   }
 
-  bool wait(nb::sequence requests, std::optional<double> timeout, bool outputs, bool any) {
+  // Each item of `calls` gives the buffers of one task. Tasks leave while the iteration goes on.
+  PyRequests submit_tasks(nb::str metadata, nb::handle calls) {
     returned_->release();
-    const nb::object items = nb::steal(PySequence_Fast(requests.ptr(), "requests must be a sequence of Request"));
+    PyRequests made{{}, returned_};
+    const Blob shared_metadata = json_of(metadata);
+    SharedBuffer function;  // calls of one map have the same first buffer
+    const nb::object items = nb::steal(PyObject_GetIter(calls.ptr()));
     if (!items.is_valid()) throw nb::python_error();
-    const Py_ssize_t count = PySequence_Fast_GET_SIZE(items.ptr());
+    while (PyObject* next = PyIter_Next(items.ptr())) {
+      const nb::object buffers = nb::steal(next);
+      service::Submission submission;
+      submission.channel = client::Channel::task;
+      submission.msg_type = "apply_request";
+      submission.metadata = shared_metadata;
+      auto taken = take_buffers(buffers, returned_, &function);
+      submission.buffers = std::move(taken.blobs);
+      submission.lease = taken.lease;
+      taken.lease.reset();
+      made.they.push_back(service_->submit(std::move(submission)));
+    }
+    if (PyErr_Occurred() != nullptr) throw nb::python_error();
+    service_->hurry();
+    return made;
+  }
+
+  bool wait(nb::handle requests, std::optional<double> timeout, bool outputs, bool any) {
+    returned_->release();
     // References of our own: other threads may change the list while the GIL is away.
-    std::vector<RequestPtr> waited;
-    waited.reserve(static_cast<std::size_t>(count));
-    for (Py_ssize_t i = 0; i < count; ++i)
-      waited.push_back(nb::cast<const PyRequest&>(nb::handle(PySequence_Fast_GET_ITEM(items.ptr(), i))).it);
+    const std::vector<RequestPtr> waited = requests_in(requests);
+    service_->hurry();
     service::Wait waiting(service_->board(), waited, {outputs, any});
     const bool done = in_slices(duration_of(timeout),
                                 [&](Duration left) { return waiting.until(std::chrono::steady_clock::now() + left); });
@@ -325,6 +340,7 @@ void bind_client(nb::module_& module) {
       "The content of a controller's connection_reply, JSON text; None when it does not answer.");
   bind_blob(module);
   bind_request(module);
+  bind_requests(module);
   nb::class_<PyClient>(module, "ClientCore",
                        "A connection to a controller: one C++ io thread that owns all of a client's sockets.")
       .def(nb::init<std::string_view, double>(), "connection"_a, nb::kw_only(), "timeout"_a = 10.0)
@@ -338,6 +354,8 @@ void bind_client(nb::module_& module) {
            "buffers"_a = nb::make_tuple(), nb::kw_only(), "engine"_a = nb::none(), "track"_a = false)
       .def("submit_broadcast", &PyClient::submit_broadcast, "msg_type"_a, "content"_a, "metadata"_a, "buffers"_a,
            "engines"_a, "coalescing"_a)
+      .def("submit_tasks", &PyClient::submit_tasks, "metadata"_a, "calls"_a,
+           "One load-balanced apply_request for the buffers that each item of `calls` gives.")
       .def("wait", &PyClient::wait, "requests"_a, "timeout"_a = nb::none(), nb::kw_only(), "outputs"_a = false,
            "any"_a = false)
       .def("watch", &PyClient::watch, "request"_a)

@@ -64,7 +64,7 @@ void ReturnedBuffers::release() {
   for (Py_buffer& buffer : done) PyBuffer_Release(&buffer);
 }
 
-TakenBuffers take_buffers(nb::handle sequence, const std::shared_ptr<ReturnedBuffers>& returned) {
+TakenBuffers take_buffers(nb::handle sequence, const std::shared_ptr<ReturnedBuffers>& returned, SharedBuffer* first) {
   TakenBuffers taken;
   const nb::object items = nb::steal(PySequence_Fast(sequence.ptr(), "buffers must be a sequence of buffers"));
   if (!items.is_valid()) throw nb::python_error();
@@ -74,7 +74,19 @@ TakenBuffers take_buffers(nb::handle sequence, const std::shared_ptr<ReturnedBuf
   Borrowed small;
   small.views.reserve(static_cast<std::size_t>(count));
   std::size_t small_size = 0;
-  for (Py_ssize_t i = 0; i < count; ++i) {
+  Py_ssize_t i = 0;
+  if (first != nullptr && count > 0) {
+    PyObject* head = PySequence_Fast_GET_ITEM(items.ptr(), 0);
+    if (PyBytes_CheckExact(head) && PyBytes_GET_SIZE(head) < kCopyBelow) {
+      if (head != first->source.ptr()) {
+        first->source = nb::borrow(head);
+        first->copy = Blob::of(std::string(PyBytes_AS_STRING(head), static_cast<std::size_t>(PyBytes_GET_SIZE(head))));
+      }
+      taken.blobs[0] = first->copy;
+      i = 1;
+    }
+  }
+  for (; i < count; ++i) {
     Py_buffer view;
     if (PyObject_GetBuffer(PySequence_Fast_GET_ITEM(items.ptr(), i), &view, PyBUF_SIMPLE) != 0)
       throw nb::python_error();

@@ -34,8 +34,16 @@ struct TakenBuffers {
   std::shared_ptr<const void> lease;  // held by the blobs that were not copied; null when all were
 };
 
-/// Small buffers are copied, into one allocation; large ones are leased from their Python objects.
-TakenBuffers take_buffers(nanobind::handle sequence, const std::shared_ptr<ReturnedBuffers>& returned);
+/// The copy of a small bytes object that starts one sequence of buffers after the other.
+struct SharedBuffer {
+  nanobind::object source;
+  Blob copy;
+};
+
+/// Small buffers are copied, into one allocation; large ones are leased from their Python objects. `first`, if given,
+/// is used for a first buffer that is the same bytes object as in the call before.
+TakenBuffers take_buffers(nanobind::handle sequence, const std::shared_ptr<ReturnedBuffers>& returned,
+                          SharedBuffer* first = nullptr);
 
 /// Binds the exporter behind give_buffers.
 void bind_blob(nanobind::module_& module);

@@ -11,6 +11,8 @@
 #include <system_error>
 #include <utility>
 
+#include "core/spin.hpp"
+
 namespace camshaft::net {
 
 namespace {
@@ -99,6 +101,7 @@ void Loop::post(std::function<void()> job) {
     const std::lock_guard lock(posted_mutex_);
     was_empty = posted_.empty();
     posted_.push_back(std::move(job));
+    any_posted_.store(true, std::memory_order_release);
   }
   if (was_empty) wake();
 }
@@ -123,6 +126,7 @@ bool Loop::run_posted() {
   {
     const std::lock_guard lock(posted_mutex_);
     jobs.swap(posted_);
+    any_posted_.store(false, std::memory_order_relaxed);
   }
   for (auto& job : jobs) job();
   return !jobs.empty();
@@ -188,8 +192,9 @@ bool Loop::run_once(Duration max_wait) {
     watches_changed_ = false;
   }
   bool ready = ask_sockets();
+  if (!ready && worked_ && patience_ > Duration::zero()) ready = ask_for_a_while(max_wait);
   if (!ready || has_plain_descriptors_) {
-    Duration wait = ready ? Duration::zero() : max_wait;
+    Duration wait = ready || any_posted_.load(std::memory_order_acquire) ? Duration::zero() : max_wait;
     if (!timers_.empty()) wait = std::min(wait, timers_.begin()->first - clock_.now());
     // ppoll: what waits for less than a millisecond does not wait for one.
     const auto nanoseconds = std::chrono::nanoseconds(std::max(wait, Duration::zero())).count();
@@ -218,7 +223,7 @@ bool Loop::run_once(Duration max_wait) {
   }
   if (worked)
     for (const auto& handler : after_round_) handler();
-  return worked;
+  return worked_ = worked;
 }
 
 void Loop::rebuild_descriptors() {
@@ -236,6 +241,14 @@ void Loop::rebuild_descriptors() {
     descriptors_.push_back({descriptor, POLLIN, 0});
     watched_.push_back(watch.get());
   }
+}
+
+bool Loop::ask_for_a_while(Duration most) {
+  if (!timers_.empty()) most = std::min(most, timers_.begin()->first - clock_.now());
+  bool ready = false;
+  spin_until([&] { return (ready = ask_sockets()) || any_posted_.load(std::memory_order_acquire); },
+             std::max(std::min(most, patience_), Duration::zero()));
+  return ready;
 }
 
 bool Loop::ask_sockets() {

@@ -43,6 +43,10 @@ class Loop final {
   TimerId every(Duration period, std::function<void()> handler);
   void cancel(TimerId timer);
 
+  /// After each round that handled anything, asks on for so long before it sleeps, giving way to threads that have
+  /// work: what comes in quick succession then costs no wake-up.
+  void stay_awake(Duration patience) { patience_ = patience; }
+
   /// Runs `job` on the loop's thread, soon. Jobs of one thread keep their order.
   void post(std::function<void()> job);
 
@@ -64,6 +68,7 @@ class Loop final {
   void serve(Watch& watch);
   void rebuild_descriptors();
   bool ask_sockets();
+  bool ask_for_a_while(Duration most);
   void drain_events(Socket& socket);
   bool fire_timers();
   bool run_posted();
@@ -77,11 +82,14 @@ class Loop final {
   std::vector<Watch*> watched_;
   std::vector<pollfd> descriptors_;  // wake_fd_, then one for each of watched_
   bool has_plain_descriptors_ = false;
+  Duration patience_{};
+  bool worked_ = false;  // in the round before
   std::multimap<TimePoint, Timer> timers_;
   std::uint64_t next_timer_ = 1;
   std::vector<std::function<void()>> after_round_;
   std::mutex posted_mutex_;  // guards posted_: the one place where other threads reach in
   std::vector<std::function<void()>> posted_;
+  std::atomic<bool> any_posted_{false};
   std::atomic<bool> stopping_{false};
 };
 

@@ -226,5 +226,17 @@ TEST_F(LoopTest, AnEventHandlerMayAddWatches) {
   EXPECT_FALSE(more.empty());
 }
 
+TEST_F(LoopTest, WhileItStaysAwakeItSeesWhatIsPostedAndWhenATimerIsDue) {
+  loop_.stay_awake(std::chrono::hours(1));
+  loop_.post(note("first"));
+  EXPECT_TRUE(loop_.run_once(Duration::zero()));  // from now on it is awake
+  std::thread other([this] { loop_.post(note("second")); });
+  EXPECT_TRUE(pump(loop_, [this] { return seen_.size() == 2; }));
+  other.join();
+  loop_.at(clock_.now(), note("timer"));
+  EXPECT_TRUE(loop_.run_once(std::chrono::hours(1)));
+  EXPECT_THAT(seen_, ElementsAre("first", "second", "timer"));
+}
+
 }  // namespace
 }  // namespace camshaft::net

@@ -17,6 +17,9 @@ constexpr Duration kDrainTime = 200ms;
 // So long a controller may be away (it is restarted, a cable is out) before requests are refused.
 constexpr Duration kAbsence = 5s;
 constexpr Duration kTick = 500ms;
+// Submissions that follow each other this closely are a burst; they wait so long at most.
+constexpr Duration kBurst = 50us;
+constexpr Duration kMoment = 300us;
 
 std::string text_of(const nlohmann::json& object, const char* key) {
   const auto found = object.find(key);
@@ -200,20 +203,40 @@ void ClientIo::broadcast(std::vector<RequestPtr> requests, Submission submission
   enqueue({nullptr, std::move(submission), std::move(requests)});
 }
 
+// A submission alone leaves at once. Those of a burst wait for each other, but not for long: one wake-up and one
+// message for several.
 void ClientIo::enqueue(Queued queued) {
-  bool first = false;
+  Due wanted = Due::unasked;
   bool refused = false;
   {
     const std::lock_guard lock(inbox_mutex_);
     refused = refusing_;
     if (!refused) {
-      first = inbox_.empty();
       inbox_.push_back(std::move(queued));
+      const TimePoint now = clock_.now();
+      const bool burst = now - last_submission_ < kBurst && inbox_.size() < wire::kBatchMessages;
+      last_submission_ = now;
+      const Due due = burst ? Due::soon : Due::now;
+      if (due > due_) due_ = wanted = due;
     }
   }
-  if (first) loop_.post([this] { take_inbox(); });
+  ask(wanted);
   // Nobody else has seen a refused request yet, so this thread may answer it.
   if (refused) fail(queued, "The client is closed: make a new one");
+}
+
+void ClientIo::hurry() {
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    if (due_ != Due::soon) return;
+    due_ = Due::now;
+  }
+  ask(Due::now);
+}
+
+void ClientIo::ask(Due due) {
+  if (due == Due::now) loop_.post([this] { take_inbox(); });
+  if (due == Due::soon) loop_.post([this] { loop_.at(clock_.now() + kMoment, [this] { take_inbox(); }); });
 }
 
 void ClientIo::fail(const Queued& queued, std::string_view why) {
@@ -230,6 +253,7 @@ void ClientIo::take_inbox() {
   {
     const std::lock_guard lock(inbox_mutex_);
     taken.swap(inbox_);
+    due_ = Due::unasked;
   }
   for (Queued& each : taken) each.request ? begin(std::move(each)) : begin_broadcast(std::move(each));
   send_tasks();

@@ -34,6 +34,7 @@ class ClientIo final {
   std::optional<Result<Done>> connected(Duration wait);
   /// Queues a request; one wake-up serves all that are queued before the io thread looks.
   void submit(RequestPtr request, Submission submission);
+  void hurry();
   /// Queues one message for several requests: the parts of a broadcast, or the one that gets its coalesced reply.
   void broadcast(std::vector<RequestPtr> requests, Submission submission);
 
@@ -43,6 +44,8 @@ class ClientIo final {
     Submission submission;
     std::vector<RequestPtr> parts{};
   };
+  // When the io thread has been asked to look at the inbox.
+  enum class Due : std::uint8_t { unasked, soon, now };
   // A connection that requests and replies travel by.
   struct Line {
     std::string address;
@@ -63,6 +66,7 @@ class ClientIo final {
   void ready_if_complete();
   void settle(Result<Done> how);
   std::string silence() const;
+  void ask(Due due);
   void take_inbox();
   void enqueue(Queued queued);
   void begin(Queued queued);
@@ -106,6 +110,8 @@ class ClientIo final {
   std::mutex inbox_mutex_;  // guards inbox_ and refusing_: how user threads hand over requests
   std::vector<Queued> inbox_;
   bool refusing_ = false;  // no more is taken: shut down
+  Due due_ = Due::unasked;
+  TimePoint last_submission_{};
 
   std::mutex outcome_mutex_;  // guards outcome_, for which the connecting thread sleeps
   std::condition_variable outcome_known_;

@@ -68,6 +68,8 @@ RequestPtr ClientService::submit(Submission submission) {
   return request;
 }
 
+void ClientService::hurry() { io_->hurry(); }
+
 std::vector<RequestPtr> ClientService::broadcast(Submission submission, std::vector<std::string> engines,
                                                  bool coalescing) {
   const WallTime now = clock_.wall();
@@ -87,6 +89,7 @@ std::vector<RequestPtr> ClientService::broadcast(Submission submission, std::vec
 }
 
 bool ClientService::wait(std::span<const RequestPtr> requests, Duration timeout, WaitFor what) {
+  hurry();
   return Wait(*board_, requests, what).until(std::chrono::steady_clock::now() + std::min(timeout, kForever));
 }
 

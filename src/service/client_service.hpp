@@ -69,6 +69,9 @@ class ClientService final {
 
   /// Sends a request and returns at once.
   RequestPtr submit(Submission submission);
+  /// What was submitted in a burst leaves now, and not when more of it has come together or a moment has passed.
+  /// wait() does so of its own accord.
+  void hurry();
   /// Sends one message for all of `engines` (uuids), which the controller's broadcast scheduler multiplies; returns a
   /// request for each engine, or a single one whose reply is made of all. `submission.metadata` must name the targets.
   std::vector<RequestPtr> broadcast(Submission submission, std::vector<std::string> engines, bool coalescing);

@@ -22,6 +22,9 @@ namespace camshaft::service {
 
 namespace {
 
+// Waking a sleeping thread costs more than passing on a task: the scheduler looks for more for so long.
+constexpr Duration kStayAwake = std::chrono::microseconds(100);
+
 template <class T>
 T value_or_throw(Result<T> result) {
   if (!result) throw std::runtime_error(result.error().message);
@@ -286,12 +289,12 @@ RelayTap Controller::Parts::relay_tap() {
 }
 
 TaskTap Controller::Parts::task_tap() {
-  return {[this](const wire::Message& message) { tasks_seen.add(TaskIn{message}); },
+  return {[this](wire::Message message) { tasks_seen.add(TaskIn{std::move(message)}); },
           [this](const MsgId& id, const EngineId& engine_id) {
             tasks_seen.add(TaskMoved{id, engine_id});
           },
-          [this](const wire::Message& message, const MsgId& id, const EngineId&) {
-            tasks_seen.add(TaskOut{id, message});
+          [this](wire::Message message, const MsgId& id, const EngineId&) {
+            tasks_seen.add(TaskOut{id, std::move(message)});
           },
           [this](const Frames& reply, const MsgId& id) {
             if (auto message = wire::decode(reply, wire::Signer::off()))
@@ -344,6 +347,7 @@ void Controller::run() {
   p.log.info("listening on {} for clients and {} for engines", p.client.interface, p.engine.interface);
   p.log.info("connection files: {} and {}", p.config.client_file.string(), p.config.engine_file.string());
   std::thread relays([&p] { p.relay_loop.run(); });
+  p.task_loop.stay_awake(kStayAwake);
   std::thread scheduling([&p] { p.task_loop.run(); });
   p.hub_loop.run();
 

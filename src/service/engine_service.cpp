@@ -10,6 +10,7 @@
 
 #include "core/date.hpp"
 #include "core/properties.hpp"
+#include "core/spin.hpp"
 #include "wire/json.hpp"
 
 namespace camshaft::service {
@@ -26,6 +27,8 @@ constexpr Duration kLifelineGrace = milliseconds(500);
 constexpr Duration kBrief = std::chrono::microseconds(200);
 constexpr Duration kMoment = std::chrono::microseconds(300);
 constexpr std::size_t kTogether = 32;
+// Waking a thread takes longer than many tasks: so long after a task, the interpreter and the io thread look for more.
+constexpr Duration kStayAwake = std::chrono::microseconds(100);
 
 // Empties a descriptor of wake-ups; false at its end.
 bool drain(int descriptor) {
@@ -90,6 +93,7 @@ void EngineService::run() {
     });
   }
   loop_.after_round([this] { replies_.flush(); });
+  loop_.stay_awake(kStayAwake);
   feed(engine::Tick{});
   loop_.run();
   links_.reset();  // sockets end on the thread that used them
@@ -356,6 +360,7 @@ void EngineService::queue(wire::Message message, bool on_control) {
       waiting_.erase(static_cast<std::uint64_t>(task->ticket));
       slot_ = std::move(task);
       actions.clear();
+      anything_.store(true, std::memory_order_release);
       queue_changed_.notify_one();
     }
   }
@@ -396,7 +401,14 @@ EngineService::Taken EngineService::next() {
         slot_ = std::move(node.mapped());
       }
   }
-  queue_changed_.wait(lock, [&] { return slot_ || woken_ || stopping_; });
+  const auto anything = [&] { return slot_ || woken_ || stopping_; };
+  if (!anything()) {
+    anything_.store(false, std::memory_order_relaxed);
+    lock.unlock();
+    spin_until([&] { return anything_.load(std::memory_order_acquire); }, kStayAwake);
+    lock.lock();
+    queue_changed_.wait(lock, anything);
+  }
   if (stopping_) return {Next::stopped, nullptr};
   if (slot_) {
     TaskPtr task = std::move(slot_);
@@ -488,6 +500,7 @@ Blob EngineService::header(std::string_view type) {
 void EngineService::wake() {
   const std::lock_guard lock(queue_mutex_);
   woken_ = true;
+  anything_.store(true, std::memory_order_release);
   queue_changed_.notify_one();
 }
 
@@ -503,6 +516,7 @@ void EngineService::begin_stop(int code, Duration grace) {
     exit_code_.store(code);  // before the interpreter may look: it ends the process with it
     stopping_ = true;
     running = queue_.running().has_value();
+    anything_.store(true, std::memory_order_release);
     queue_changed_.notify_one();
   }
   leaving_ = true;

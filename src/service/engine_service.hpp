@@ -180,6 +180,7 @@ class EngineService final {
   bool answering_soon_ = false;                         // the io thread will look at finished_ of its own accord
   bool woken_ = false;
   bool stopping_ = false;
+  std::atomic<bool> anything_{false};  // slot_, woken_ or stopping_ was set since next() last looked
 
   mutable std::mutex properties_mutex_;
   nlohmann::json properties_;  // an object

@@ -268,6 +268,9 @@ void HubService::record(TaskMoved&& seen) {
 }
 
 void HubService::record(TaskOut&& seen) {
+  if (seen.message.header.msg_id.empty()) {  // it came with others
+    if (auto header = wire::parse_header(seen.message.parts.header.view())) seen.message.header = std::move(*header);
+  }
   hub_.record(hub::TaskReplied{reply_of(std::move(seen.id), std::move(seen.message))}, loop_.clock().wall());
 }
 

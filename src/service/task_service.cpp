@@ -160,7 +160,7 @@ void TaskService::submit(wire::Message request) {
                     loop_.clock().now(), actions_);
   // The record of a task must not be touched by somebody who uses its id again.
   const auto* refused = actions_.empty() ? nullptr : std::get_if<sched::Fail>(&actions_.front());
-  if (refused == nullptr || refused->kind != sched::FailureKind::duplicate) tap_.submitted(request);
+  if (refused == nullptr || refused->kind != sched::FailureKind::duplicate) tap_.submitted(std::move(request));
   perform_all();
 }
 
@@ -173,7 +173,7 @@ void TaskService::handle_reply(Frames frames) {
     return drop("an engine's batch", replies ? Error{Errc::truncated, "no routing id"} : replies.error());
   for (wire::Parts& one : *replies) {
     one.identities.insert(one.identities.begin(), reply->parts.identities[0]);
-    finish({std::move(one), reply->header});
+    finish({std::move(one), {}});
   }
 }
 
@@ -216,7 +216,7 @@ void TaskService::perform(const sched::Forward& action) {
   const std::string client = reply.identities[1].str();
   reply.identities.erase(reply.identities.begin() + 1);
   to_clients_.add(client, std::move(reply));
-  tap_.replied(*reply_, action.id, action.engine);
+  tap_.replied(std::move(*reply_), action.id, action.engine);
 }
 
 void TaskService::perform(const sched::Hide& action) {

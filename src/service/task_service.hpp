@@ -21,9 +21,10 @@ namespace camshaft::service {
 
 /// Hears what task records are made of. Called on the service's thread; must be quick.
 struct TaskTap {
-  std::function<void(const wire::Message&)> submitted;  // identities: [client]
+  std::function<void(wire::Message)> submitted;  // identities: [client]
   std::function<void(const MsgId&, const EngineId&)> dispatched;
-  std::function<void(const wire::Message&, const MsgId&, const EngineId&)> replied;  // a reply that the client gets
+  // A reply that the client gets. Its header need not have been read.
+  std::function<void(wire::Message, const MsgId&, const EngineId&)> replied;
   std::function<void(const Frames&, const MsgId&)> failed;  // a failure of the scheduler's making
 };
 

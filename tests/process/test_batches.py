@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from camshaft import error
-from processes import ClusterUnderTest, at_the_prompt
+from processes import ClusterUnderTest, at_the_prompt, wait_until
 
 
 @pytest.fixture
@@ -122,6 +122,49 @@ def test_official_clients_get_plain_replies_beside_ours(ready: tuple[ClusterUnde
     ours = ready[1].load_balanced_view().map_async(at_the_prompt(lambda n: n * 3), range(3000))
     assert ours.get(60) == [n * 3 for n in range(3000)]
     assert theirs.get(60) == [n * 2 for n in range(300)]
+
+
+def test_a_slow_iterator_does_not_hold_back_what_it_gave(ready: tuple[ClusterUnderTest, Any], tmp_path: Any) -> None:
+    marks = [tmp_path / str(n) for n in range(5)]
+
+    def items() -> Any:
+        for mark in marks:
+            yield str(mark)
+            wait_until(mark.exists, f"the task that makes {mark.name}")
+
+    view = ready[1].load_balanced_view()
+    result = view.map_async(at_the_prompt(lambda path: open(path, "w").close()), items())
+    assert result.get(60) == [None] * 5
+
+
+def test_an_iterator_that_fails_leaves_nothing_hanging(ready: tuple[ClusterUnderTest, Any]) -> None:
+    def items() -> Any:
+        yield from range(100)
+        raise LookupError("no more")
+
+    client = ready[1]
+    with pytest.raises(LookupError, match="no more"):
+        client.load_balanced_view().map_async(at_the_prompt(lambda n: n), items())
+    assert client.load_balanced_view().map_sync(at_the_prompt(lambda n: n), range(3)) == [0, 1, 2]
+
+
+def test_requests_of_a_map_are_a_sequence(ready: tuple[ClusterUnderTest, Any]) -> None:
+    result = ready[1].load_balanced_view().map_async(at_the_prompt(lambda n: 1 // n), range(-2, 3))
+    assert result.wait(60)
+    requests = result._requests
+    assert len(requests) == 5
+    assert [request.status for request in requests] == ["ok", "ok", "error", "ok", "ok"]
+    assert [request.msg_id for request in requests[1:4]] == result.msg_ids[1:4]
+    assert requests[-1].msg_id == requests[4].msg_id
+    assert requests.all_done()
+    assert not requests.all_ok()
+    assert requests.done_count() == result.progress == 5
+    assert [small is None for small in requests.small_results()] == [False, False, True, False, False]
+    with pytest.raises(IndexError):
+        requests[5]
+    with pytest.raises(error.RemoteError, match="ZeroDivisionError"):
+        result.get()
+    assert list(result.get(return_exceptions=True))[3:] == [1, 0]
 
 
 def test_records_of_tasks_in_batches_are_complete(ready: tuple[ClusterUnderTest, Any]) -> None:

@@ -110,6 +110,9 @@ class FakeCore:
             self.run(request)
         return request
 
+    def submit_tasks(self, metadata, calls):
+        return [self.submit("task", "apply_request", "{}", metadata, buffers) for buffers in calls]
+
     def release(self, order=None):
         pending = [request for request in self.requests if not request.done]
         for request in order(pending) if order else pending:

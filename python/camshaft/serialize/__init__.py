@@ -6,7 +6,7 @@ Clients and engines use the four functions below; `CODEC` is what this Python wr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..error import SerializationError
@@ -29,6 +29,7 @@ __all__ = [
     "PrePickled",
     "Reference",
     "SerializationError",
+    "call_packer",
     "can",
     "can_map",
     "check_codec",
@@ -61,6 +62,13 @@ def pack_call(
     if codec is None:
         return official.pack_call(f, tuple(args), dict(kwargs or {}))
     return p5.pack_call(f, tuple(args), kwargs if type(kwargs) is dict else dict(kwargs or {}))
+
+
+def call_packer(f: Any, codec: str | None = CODEC) -> Callable[[tuple[Any, ...]], list[Any]]:
+    """A function that gives the buffers for f(*args) as `pack_call` does, for many `args` and one `f`."""
+    if codec is None:
+        return lambda args: official.pack_call(f, args, {})
+    return p5.call_packer(f)
 
 
 def unpack_call(

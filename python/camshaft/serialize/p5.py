@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import byvalue, choice
@@ -36,6 +36,21 @@ def pack_call(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any
     except Exception as error:
         raise explain_call(f, args, kwargs, error) from error
     return [function[0], arguments[0], *function[1:], *arguments[1:]]
+
+
+def call_packer(f: Any) -> Callable[[tuple[Any, ...]], list[Any]]:
+    """See camshaft.serialize.call_packer."""
+    plain: list[Any] = []  # the function's one buffer, once it is known
+
+    def pack(args: tuple[Any, ...]) -> list[Any]:
+        if plain and _ATOMS.issuperset(map(type, args)):
+            return [plain[0], pickle.dumps((args, {}), 5)]
+        buffers = pack_call(f, args, {})
+        if type(f) is PrePickled and len(f.frames("p5", _frames)) == 1:
+            plain[:] = buffers[:1]
+        return buffers
+
+    return pack
 
 
 def pack_result(result: Any) -> list[Any]:
