@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import camshaft as ipp
 import pytest
-from processes import ClusterUnderTest, Processes, start_cluster
+from processes import ClusterUnderTest, Processes, at_the_prompt, start_cluster
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +42,38 @@ def dv(rc: ipp.Client) -> ipp.DirectView:
 def lv(rc: ipp.Client) -> ipp.LoadBalancedView:
     """Whichever engine is free."""
     return rc.load_balanced_view()
+
+
+class Gate:
+    """Keeps work on engines until it is opened: `apply_async(gate.hold, gate.path)`, or code that begins with `gate.code`."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.path = str(file)
+        self.code = f"import os, time\nwhile not os.path.exists({self.path!r}): time.sleep(0.01)\n"
+
+    @staticmethod
+    @at_the_prompt
+    def hold(path: str, value: Any = None) -> Any:
+        """Wait for the gate, then return `value`."""
+        import os
+        import time
+
+        while not os.path.exists(path):
+            time.sleep(0.01)
+        return value
+
+    def open(self) -> None:
+        """Let all tasks go on."""
+        self._file.touch()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """A gate that is opened at the latest when the test is over."""
+    made = Gate(tmp_path / "gate")
+    yield made
+    made.open()
 
 
 @pytest.fixture

@@ -170,26 +170,28 @@ def test_S0_43_references(rc: ipp.Client) -> None:
         rc[0].apply_sync(abs, ipp.Reference("nowhere"))
 
 
-def test_S0_58_control_overtakes_queued_work(rc: ipp.Client) -> None:
+def test_S0_58_control_overtakes_queued_work(rc: ipp.Client, gate) -> None:
     view = rc[0]
-    running = view.apply_async(at_the_prompt(lambda: __import__("time").sleep(0.5)))
+    running = view.apply_async(gate.hold, gate.path)
     queued = [view.apply_async(abs, i) for i in range(5)]
     rc.abort(queued[-1], targets=[0], block=True)  # answered while the engine is busy
     assert not running.ready()
+    gate.open()
     assert [result.get(30) for result in queued[:-1]] == list(range(4))
     with pytest.raises(ipp.TaskAborted):
         queued[-1].get(30)
 
 
-def test_S0_59_aborted_by_message_id(rc: ipp.Client) -> None:
+def test_S0_59_aborted_by_message_id(rc: ipp.Client, gate) -> None:
     from camshaft.error import AbortedTask
 
     view = rc[1]
-    view.apply_async(at_the_prompt(lambda: __import__("time").sleep(0.3)))
+    view.apply_async(gate.hold, gate.path)
     late = view.apply_async(abs, 1)
     rc.abort(late.msg_ids, block=True)
     with pytest.raises(AbortedTask):
         late.get(30)
+    gate.open()
     with pytest.raises(TypeError):
         rc.abort([1.5])
 

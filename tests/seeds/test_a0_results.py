@@ -21,27 +21,30 @@ def test_S0_44_S0_46_S0_78_results_come_later_and_are_no_output(rc: ipp.Client) 
         assert isinstance(call, ipp.AsyncResult) and call.wait(30)
 
 
-def test_S0_45_wait_raises_nothing(rc: ipp.Client) -> None:
-    result = rc[0].apply_async(at_the_prompt(lambda: (__import__("time").sleep(0.3), 1 / 0)))
+def test_S0_45_wait_raises_nothing(rc: ipp.Client, gate) -> None:
+    result = rc[0].execute(gate.code + "1 / 0", block=False)
     assert not result.wait(0.01)
+    gate.open()
     result.wait()
     assert result.ready() and not result.successful()
 
 
-def test_S0_47_successful_before_the_end(rc: ipp.Client) -> None:
-    result = rc[0].apply_async(nap, 0.3)
+def test_S0_47_successful_before_the_end(rc: ipp.Client, gate) -> None:
+    result = rc[0].apply_async(gate.hold, gate.path)
     with pytest.raises(AssertionError):
         result.successful()
     with pytest.raises(RuntimeError):
         result.successful()
+    gate.open()
     result.wait()
     assert result.successful()
 
 
-def test_S0_48_get(rc: ipp.Client) -> None:
-    slow = rc[0].apply_async(nap, 0.3)
+def test_S0_48_get(rc: ipp.Client, gate) -> None:
+    slow = rc[0].apply_async(gate.hold, gate.path)
     with pytest.raises(ipp.TimeoutError):
         slow.get(0.01)
+    gate.open()
     assert slow.get(30) is None
     with pytest.raises(ipp.RemoteError) as one:
         rc[0].apply_sync(at_the_prompt(lambda: 1 / 0))
@@ -63,11 +66,12 @@ def test_S0_50_get_dict(rc: ipp.Client) -> None:
     assert rc[1:].apply_async(abs, -3).get_dict() == {1: 3, 2: 3, 3: 3}
 
 
-def test_S0_51_abort_of_a_result(rc: ipp.Client) -> None:
-    busy, late = rc[2].apply_async(nap, 0.3), rc[2].apply_async(abs, 1)
+def test_S0_51_abort_of_a_result(rc: ipp.Client, gate) -> None:
+    busy, late = rc[2].apply_async(gate.hold, gate.path), rc[2].apply_async(abs, 1)
     late.abort()
     with pytest.raises(ipp.TaskAborted):
         late.get(30)
+    gate.open()
     busy.wait()
     with pytest.raises(RuntimeError, match="already done"):
         busy.abort()
@@ -112,11 +116,12 @@ def test_S0_54_S0_56_results_of_another_client(rc: ipp.Client, seed_cluster) -> 
     assert isinstance(mine, ipp.AsyncResult) and mine.get(30) == 1024
 
 
-def test_S0_55_S0_62_what_the_client_remembers(rc: ipp.Client) -> None:
-    slow = rc[0].apply_async(nap, 0.3)
+def test_S0_55_S0_62_what_the_client_remembers(rc: ipp.Client, gate) -> None:
+    slow = rc[0].apply_async(gate.hold, gate.path)
     assert rc.history[-1] == slow.msg_ids[0] and rc.outstanding == set(slow.msg_ids)
     rc.spin()
     assert not slow.ready()
+    gate.open()
     slow.wait()
     assert not rc.outstanding
     rc.spin()
@@ -133,9 +138,10 @@ def test_S0_57_S0_72_questions_to_the_hub(rc: ipp.Client) -> None:
     assert rc.db_query({"msg_id": {"$in": result.msg_ids}}) == []
 
 
-def test_S0_63_S0_74_wait_for_jobs(rc: ipp.Client) -> None:
-    slow, quick = rc[0].apply_async(nap, 0.3), rc[1].apply_async(abs, 1)
+def test_S0_63_S0_74_wait_for_jobs(rc: ipp.Client, gate) -> None:
+    slow, quick = rc[0].apply_async(gate.hold, gate.path), rc[1].apply_async(abs, 1)
     assert not rc.wait([slow, quick.msg_ids[0]], 0.01)
+    gate.open()
     assert rc.wait([slow, quick], timeout=30) and slow.ready()
     rc[0].apply_async(nap, 0.1)
     assert rc.wait() and not rc.outstanding

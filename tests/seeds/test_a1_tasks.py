@@ -70,11 +70,13 @@ def test_S1_9_parallel_functions_map(lv: ipp.LoadBalancedView) -> None:
     assert f.map(range(32))[:3] == [0.0, 10.0, 160.0]
 
 
-def test_S1_10_S1_11_results_as_they_come(lv: ipp.LoadBalancedView) -> None:
-    work = at_the_prompt(lambda x: (__import__("time").sleep(0.4 if x == 0 else 0), x)[1])
-    assert list(lv.map_async(work, range(8))) == list(range(8))
-    unordered = list(lv.map_async(work, range(8), ordered=False))
-    assert sorted(unordered) == list(range(8)) and unordered[-1] == 0
+def test_S1_10_S1_11_results_as_they_come(lv: ipp.LoadBalancedView, gate) -> None:
+    assert list(lv.map_async(abs, range(8))) == list(range(8))
+    arriving = iter(lv.map_async(gate.hold, [gate.path] + ["/"] * 7, range(8), ordered=False))
+    seen = [next(arriving) for _ in range(7)]
+    assert sorted(seen) == list(range(1, 8))  # the first one keeps nobody waiting
+    gate.open()
+    assert next(arriving) == 0
     assert lv.map_sync(abs, range(-10, 0), chunksize=4) == list(range(10, 0, -1))
 
 
@@ -202,13 +204,14 @@ def test_S1_21_S1_22_after_failures_and_anyway(lv: ipp.LoadBalancedView) -> None
     assert remote_name(never) == "ImpossibleDependency" and remote_name(bad) == "ZeroDivisionError"
 
 
-def test_S1_24_timeout_of_a_dependency(lv: ipp.LoadBalancedView) -> None:
-    slow = lv.apply_async(nap, 1.5)
+def test_S1_24_timeout_of_a_dependency(lv: ipp.LoadBalancedView, gate) -> None:
+    slow = lv.apply_async(gate.hold, gate.path)
     with lv.temp_flags(follow=[slow], timeout=0.3):
         late = lv.apply_async(getpid)
     with pytest.raises(ipp.DependencyTimeout) as caught:
         late.get(60)
     assert isinstance(caught.value, ipp.TaskTimeout) and isinstance(caught.value, ipp.RemoteError)
+    gate.open()
     slow.wait()
 
 
@@ -274,14 +277,15 @@ def test_S1_31_S1_32_S1_33_S1_34_S1_35_S1_36_S2_8_schemes(cluster, scheme: str) 
     assert len(result) == 20 and set(result.engine_id) == {0, 1}
 
 
-def test_S1_38_high_water_mark(cluster) -> None:
+def test_S1_38_high_water_mark(cluster, gate) -> None:
     rc = cluster(2, controller_args=["--hwm=1"]).client()
     lv = rc.load_balanced_view()
-    results = [lv.apply_async(nap, 1.0 if i == 0 else 0.01) for i in range(12)]
+    results = [lv.apply_async(gate.hold, gate.path if i == 0 else "/") for i in range(12)]
     for result in results[1:]:
         result.get(60)
     assert not results[0].ready()  # nothing waited behind the long one
     assert len({result.engine_id for result in results[1:]}) == 1
+    gate.open()
     results[0].get(60)
 
 

@@ -15,8 +15,6 @@ from camshaft.kernel import client
 from camshaft.kernel.error import InvalidDeferredID, InvalidEngineID, StopLocalExecution
 from processes import at_the_prompt
 
-nap = "import time; time.sleep(0.4)"
-
 
 @pytest.fixture
 def mec(seed_cluster) -> Iterator[client.MultiEngineClient]:
@@ -74,16 +72,17 @@ def test_S3_49_S3_54_targets_and_block(mec: client.MultiEngineClient) -> None:
         mec.execute("1", targets=[17])
 
 
-def test_S3_50_S3_51_S3_52_pending_results(mec: client.MultiEngineClient) -> None:
-    pending = mec.execute(nap, block=False)
+def test_S3_50_S3_51_S3_52_pending_results(mec: client.MultiEngineClient, gate) -> None:
+    pending = mec.execute(gate.code, block=False)
     assert isinstance(pending, client.PendingResult)
     assert pending.get_result(block=False) is None and pending.get_result("not yet", block=False) == "not yet"
+    gate.open()
     assert isinstance(pending.r, client.ResultList) and len(pending.get_result()) == 4
     assert pending.called and "is here" in repr(pending)
 
 
 def test_S3_53_barrier(mec: client.MultiEngineClient) -> None:
-    pending = [mec.execute(nap, block=False), mec.execute("1 / 0", targets=1, block=False)]
+    pending = [mec.execute("import time; time.sleep(0.1)", block=False), mec.execute("1 / 0", targets=1, block=False)]
     mec.barrier(pending)
     assert all(one.called for one in pending)
 
@@ -269,12 +268,14 @@ def test_S3_72_errors_come_with_the_result(mec: client.MultiEngineClient) -> Non
     assert mec.execute("2", targets=0)[0]["stdout"] == "2\n"
 
 
-def test_S3_33_S3_34_queues_and_both_interfaces(mec: client.MultiEngineClient) -> None:
+def test_S3_33_S3_34_queues_and_both_interfaces(mec: client.MultiEngineClient, gate) -> None:
     tc = client.TaskClient(client=mec.client)
-    pending = mec.execute(nap, block=False)
+    pending = mec.execute(gate.code, block=False)
     taskid = tc.run(client.StringTask("a = 1", pull="a"))
-    mec.client.queue_status()
-    assert [engine for engine, _ in mec.queue_status()] == [0, 1, 2, 3]
+    status = mec.queue_status()
+    assert [engine for engine, _ in status] == [0, 1, 2, 3]
+    assert all(counts["queue"] == 1 for _, counts in status)
+    gate.open()
     assert tc.get_task_result(taskid, block=True).ns.a == 1 and pending.r
 
 

@@ -63,12 +63,13 @@ def test_S3_89_S3_92_assigned_when_properties_change(mec: client.MultiEngineClie
     assert tc.get_task_result(waiting, block=True).engineid == 3
 
 
-def test_S3_83_first_come_first_served_unless_priorities_say_otherwise(rc: ipp.Client) -> None:
+def test_S3_83_first_come_first_served_unless_priorities_say_otherwise(rc: ipp.Client, gate) -> None:
     lv = rc.load_balanced_view([0])
-    gate = lv.apply_async(at_the_prompt(lambda: __import__("time").sleep(0.5)))
+    first = lv.apply_async(gate.hold, gate.path)
     usual = [lv.apply_async(abs, i) for i in range(6)]
     urgent = lv.using(priority=10).apply_async(abs, -1)
-    assert [one.get(60) for one in (gate, *usual, urgent)] == [None, *range(6), 1]
+    gate.open()
+    assert [one.get(60) for one in (first, *usual, urgent)] == [None, *range(6), 1]
     started = [one.started for one in usual]
     assert started == sorted(started) and urgent.started < started[-1]
 

@@ -52,10 +52,11 @@ def test_S3_76_S3_77_tasks_and_their_numbers(tc: client.TaskClient) -> None:
         Task(abs)  # type: ignore[arg-type]
 
 
-def test_S3_78_S3_79_waiting_and_asking(tc: client.TaskClient) -> None:
-    slow = tc.run(Task("import time; time.sleep(0.4); a = 1", pull="a"))
+def test_S3_78_S3_79_waiting_and_asking(tc: client.TaskClient, gate) -> None:
+    slow = tc.run(Task(gate.code + "a = 1", pull="a"))
     quick = tc.run(Task("1 / 0"))
     assert tc.get_task_result(slow, block=False) is None
+    gate.open()
     tc.barrier([slow, quick])
     assert tc.get_task_result(slow)["a"] == 1
     tc.barrier(slow)
@@ -123,27 +124,29 @@ def test_S0_79_map_tasks(tc: client.TaskClient) -> None:
         tc.run(MapTask(divmod, (1, 0)), block=True)
 
 
-def test_S3_87_S3_5_queue_status_by_outcome(tc: client.TaskClient) -> None:
+def test_S3_87_S3_5_queue_status_by_outcome(tc: client.TaskClient, gate) -> None:
     good, bad = tc.run(Task("1")), tc.run(Task("1 / 0"))
     tc.barrier([good, bad])
-    slow = [tc.run(Task("import time; time.sleep(0.5)")) for _ in range(4)]
+    slow = [tc.run(Task(gate.code)) for _ in range(4)]
     status = tc.queue_status(verbose=True)
     assert status["succeeded"] == [good] and status["failed"] == [bad]
     assert sorted(status["scheduled"] + status["pending"]) == slow
+    gate.open()
     tc.barrier(slow)
     assert tc.queue_status() == {"scheduled": 0, "pending": 0, "succeeded": 5, "failed": 1}
     tc.clear()
     assert tc.queue_status()["succeeded"] == 0
 
 
-def test_S3_88_abort(tc: client.TaskClient) -> None:
+def test_S3_88_abort(tc: client.TaskClient, gate) -> None:
     done = tc.run(Task("1"))
     tc.barrier(done)
     with pytest.raises(IndexError, match="Already Completed"):
         tc.abort(done)
-    busy = [tc.run(Task("import time; time.sleep(0.5)")) for _ in range(4)]
+    busy = [tc.run(Task(gate.code)) for _ in range(4)]
     waiting = tc.run(Task("a = 1", pull="a", retries=3, recovery_task=Task("a = 2", pull="a")))
     tc.abort(waiting)
+    gate.open()
     tc.barrier([*busy, waiting])
     assert isinstance(tc.get_task_result(waiting).failure, ipp.TaskAborted)
     with pytest.raises(ipp.TaskAborted):
