@@ -45,7 +45,7 @@ def lv(rc: ipp.Client) -> ipp.LoadBalancedView:
 
 
 class Gate:
-    """Keeps work on engines until it is opened: `apply_async(gate.hold, gate.path)`, or code that begins with `gate.code`."""
+    """Keeps work on engines until it is opened: `apply_async(gate.hold, gate.path)`, or code after `gate.code`."""
 
     def __init__(self, file: Path) -> None:
         self._file = file

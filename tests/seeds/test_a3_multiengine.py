@@ -13,7 +13,7 @@ import camshaft as ipp
 import pytest
 from camshaft.kernel import client
 from camshaft.kernel.error import InvalidDeferredID, InvalidEngineID, StopLocalExecution
-from processes import at_the_prompt
+from processes import at_the_prompt, wait_until
 
 
 @pytest.fixture
@@ -272,9 +272,8 @@ def test_S3_33_S3_34_queues_and_both_interfaces(mec: client.MultiEngineClient, g
     tc = client.TaskClient(client=mec.client)
     pending = mec.execute(gate.code, block=False)
     taskid = tc.run(client.StringTask("a = 1", pull="a"))
-    status = mec.queue_status()
-    assert [engine for engine, _ in status] == [0, 1, 2, 3]
-    assert all(counts["queue"] == 1 for _, counts in status)
+    assert [engine for engine, _ in mec.queue_status()] == [0, 1, 2, 3]
+    wait_until(lambda: all(counts["queue"] == 1 for _, counts in mec.queue_status()), "one command in each queue")
     gate.open()
     assert tc.get_task_result(taskid, block=True).ns.a == 1 and pending.r
 

@@ -9,7 +9,7 @@ import camshaft as ipp
 import pytest
 from camshaft.kernel import client
 from camshaft.kernel.client import MapTask, StringTask
-from processes import at_the_prompt
+from processes import at_the_prompt, wait_until
 
 
 @pytest.fixture
@@ -37,8 +37,6 @@ def set_on_the_engine():
 
 
 def test_S3_73_properties_set_by_the_engine(mec: client.MultiEngineClient, rc: ipp.Client) -> None:
-    from processes import wait_until
-
     rc[2].apply_sync(set_on_the_engine)
     wait_until(lambda: mec.has_properties("os") == [[False], [False], [True], [False]], "the property")
 
@@ -57,7 +55,8 @@ def test_S3_92_depend_on_properties(mec: client.MultiEngineClient, rc: ipp.Clien
 def test_S3_89_S3_92_assigned_when_properties_change(mec: client.MultiEngineClient, rc: ipp.Client) -> None:
     tc = client.TaskClient(client=rc)
     waiting = tc.run(StringTask("a = 1", pull="a", depend=lambda p: p["name"] == "chosen"))
-    assert tc.get_task_result(waiting) is None and tc.queue_status(verbose=True)["scheduled"] == [waiting]
+    wait_until(lambda: tc.queue_status(verbose=True)["scheduled"] == [waiting], "the task to wait")
+    assert tc.get_task_result(waiting) is None
     mec.set_properties({"name": "chosen"}, targets=3)
     tc.spin()
     assert tc.get_task_result(waiting, block=True).engineid == 3
