@@ -117,6 +117,11 @@ def test_binding_again_changes_nothing(rc: Any, kernel: BlockingKernelClient) ->
     assert path in shown.stdout
 
 
+def test_the_originals_name_for_it(rc: Any, kernel: BlockingKernelClient) -> None:
+    rc[0].execute("from ipyparallel import bind_kernel", block=True)
+    assert rc[0].get("bind_kernel()") == kernel.connection_file
+
+
 def test_qtconsole_is_told_where_the_engine_is(rc: Any, kernel: BlockingKernelClient, tmp_path: Path) -> None:
     (tmp_path / "qtconsole.py").write_text("import sys, pathlib; pathlib.Path(sys.argv[-1]).write_text(str(sys.argv))")
     told = tmp_path / "told"

@@ -112,12 +112,13 @@ def test_what_an_engine_answers_to_a_click(notebook: FrontEnd) -> None:
 
 
 def test_output_of_px_is_updated_in_place(notebook: FrontEnd) -> None:
+    notebook.run("%px import time")
     published = notebook.run(
-        "%%px\nimport time\nfor i in range(3):\n    print('line', i, flush=True)\n    time.sleep(0.3)"
+        "%%px --progress-after -1\nfor i in range(3):\n    print('line', i, flush=True)\n    time.sleep(0.3)"
     )
-    texts = [m for m in published if m["msg_type"] in ("display_data", "update_display_data")]
-    assert len({m["content"]["transient"]["display_id"] for m in texts}) == 1
-    assert texts[-1]["content"]["data"]["text/plain"] == "[stdout:0-3] \nline 0\nline 1\nline 2"
+    texts = [m["content"] for m in published if m["msg_type"] in ("display_data", "update_display_data")]
+    assert len({content["transient"]["display_id"] for content in texts}) == 1
+    assert texts[-1]["data"]["text/plain"] == "[stdout:0-3] \nline 0\nline 1\nline 2"
 
 
 def test_figures_of_engines_in_the_notebook(notebook: FrontEnd) -> None:

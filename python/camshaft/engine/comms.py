@@ -6,36 +6,10 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .afterimport import AfterImport
+
 if TYPE_CHECKING:
-    import types
-
     from .host import Host
-
-
-class CommsWhenAsked:
-    """Import hook: whoever imports `comm` gets comms whose messages go to the client of the running request."""
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """The import system's question."""
-        if name != "comm":
-            return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
-        from importlib.util import find_spec
-
-        spec = find_spec(name)
-        if spec is None or spec.loader is None:
-            return spec
-        exec_module = spec.loader.exec_module
-
-        def exec_and_replace(module: types.ModuleType) -> None:
-            exec_module(module)
-            _replace(module, self._host)
-
-        spec.loader.exec_module = exec_and_replace  # type: ignore[method-assign]
-        return spec
 
 
 def _replace(module: Any, host: Host) -> None:
@@ -55,7 +29,7 @@ def _replace(module: Any, host: Host) -> None:
 
 def install(host: Host) -> None:
     """Make comms work in the code of clients. Once in a process."""
-    sys.meta_path.insert(0, CommsWhenAsked(host))  # type: ignore[arg-type]
+    AfterImport("comm", lambda module: _replace(module, host)).install()
 
 
 def receive(host: Host, request: Any) -> None:

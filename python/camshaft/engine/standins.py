@@ -13,6 +13,8 @@ import types
 from importlib.machinery import ModuleSpec
 from typing import TYPE_CHECKING, Any
 
+from .afterimport import AfterImport
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -85,3 +87,11 @@ def install() -> None:
     """Make `import ipyparallel` work where that package is not installed. Once in a process."""
     sys.meta_path.insert(0, Finder(_ALWAYS_OURS))  # type: ignore[arg-type]
     sys.meta_path.append(Finder(_HOMES))  # type: ignore[arg-type]
+    # where the real one is installed, its bind_kernel would look for the original's engine
+    AfterImport(_ROOT, lambda package: setattr(package, "bind_kernel", _bind_kernel)).install()
+
+
+def _bind_kernel(**options: Any) -> str:
+    from .kernelserver import bind_kernel
+
+    return bind_kernel(**options)
