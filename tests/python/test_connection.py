@@ -34,10 +34,10 @@ def test_default_profile_and_cluster_id(home):
     assert read_connection(dict(INFO)) == INFO
 
 
-def test_a_missing_file_is_waited_for(home, capsys):
-    folder = security(home)
-    timer = threading.Timer(0.05, lambda: (folder / "ipcontroller-client.json").write_text(json.dumps(INFO)))
-    timer.start()
+def test_a_missing_file_is_waited_for(home, capsys, monkeypatch):
+    path = security(home) / "ipcontroller-client.json"
+    # the file comes while it is waited for, however busy the machine is
+    monkeypatch.setattr("camshaft.connection.time.sleep", lambda _: path.write_text(json.dumps(INFO)))
     assert read_connection(timeout=10) == INFO
     assert "Waiting for connection file" in capsys.readouterr().out
 

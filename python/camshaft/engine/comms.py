@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,8 @@ def install(host: Host) -> None:
 
 def receive(host: Host, request: Any) -> None:
     """Hand a comm message from a front end to the comm that it is for; there is no answer."""
+    import json  # not at the top: engines start without it
+
     if "comm" in sys.modules:
         message = {
             "msg_type": request.msg_type,

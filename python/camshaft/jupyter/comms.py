@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..display import running_shell
 
 if TYPE_CHECKING:
-    from .._core import Request
+    from .._core import ClientCore, Request
     from ..client import Client
 
 __all__ = ["CommRelay", "relay_comms"]
@@ -29,15 +29,15 @@ def relay_comms(client: Client, requests: Iterable[Request]) -> None:
     for request in requests:
         if any(kind.startswith("comm_") for kind, _, _, _ in request.outputs):
             if client._comm_relay is None:
-                client._comm_relay = CommRelay(client)
+                client._comm_relay = CommRelay(client._core)
             client._comm_relay.listen(request)
 
 
 class CommRelay:
     """For each comm of an engine, one in this kernel. A thread of its own looks for what engines say unasked."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, core: ClientCore) -> None:
+        self._core = core  # not the client, which could then never be collected
         self._comms: dict[str, Any] = {}
         self._seen: dict[str, tuple[int, int]] = {}  # how often its output had changed, and how much was passed on
         self._lasting: dict[str, Request] = {}
@@ -53,7 +53,7 @@ class CommRelay:
             self._pass_on(request)
 
     def _run(self) -> None:
-        while not self._closed.wait(_TICK) and not self._client._core.closed:
+        while not self._closed.wait(_TICK) and not self._core.closed:
             with self._lock:
                 for request in [*self._lasting.values(), *self._recent]:
                     self._pass_on(request)
@@ -95,7 +95,7 @@ class CommRelay:
 
     def _to_engine(self, kind: str, message: dict[str, Any], engine: str | None) -> None:
         buffers = [bytes(memoryview(buffer).cast("B")) for buffer in message.get("buffers") or ()]
-        request = self._client._core.submit("mux", kind, json.dumps(message["content"]), "{}", buffers, engine=engine)
+        request = self._core.submit("mux", kind, json.dumps(message["content"]), "{}", buffers, engine=engine)
         with self._lock:
             if len(self._recent) == _KEPT:
                 self._seen.pop(self._recent[0].msg_id, None)
