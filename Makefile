@@ -27,10 +27,18 @@ demo: build ## run the two demos on a local cluster; speed-ups are printed, plot
 test: build ## run every test: C++ (plain, asan, tsan), Python, real processes, layers
 	@tools/test.sh
 
-bench: build ## measure against the original and raw ZeroMQ; prints a table, writes build/bench.json
+BENCH_PYTHON := build/bench-venv/bin/python
+$(BENCH_PYTHON): bench/requirements.txt | setup
+	@echo "bench: installing what we compare with into build/bench-venv"
+	@$(PYTHON) -m venv --clear build/bench-venv
+	@$(BENCH_PYTHON) -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	@touch $@
+
+BENCH := raw,clients,core,cycles,makespan,others,million,start
+bench: build $(BENCH_PYTHON) ## measure against the original, raw ZeroMQ, Dask and Ray; BENCH=raw,core chooses sections
 	@tools/build.sh configure dev -DCAMSHAFT_BENCH=ON
 	@tools/build.sh compile dev
-	@$(PYTHON) bench/run.py --output build/bench.json
+	@$(PYTHON) bench/run.py --output build/bench.json --only $(BENCH)
 
 format: setup ## format all C++ and Python files
 	@tools/lint.sh --format

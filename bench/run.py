@@ -11,9 +11,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import scheduling
 import systems
+from scheduling import run_json
 
 SIZES = ["1", "64", "256"]
+HWMS = ("0", "1", "auto")
 READY = """
 import sys, time, importlib
 ipp = importlib.import_module(sys.argv[1])
@@ -37,13 +40,7 @@ def say(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
-def run_json(command: list[str]) -> Any:
-    """Run a program that prints one JSON object."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=600)
-    return json.loads(done.stdout)
-
-
-def measure_clients(system: str, binaries: Path, hwm: int, tasks: int, sizes: list[str]) -> Any:
+def measure_clients(system: str, binaries: Path, hwm: str, tasks: int, sizes: list[str]) -> Any:
     """Two engines, one Python client."""
     load = str(Path(__file__).with_name("client_load.py"))
     with tempfile.TemporaryDirectory() as folder:
@@ -59,18 +56,6 @@ def measure_clients(system: str, binaries: Path, hwm: int, tasks: int, sizes: li
                 figures["controller_idle"] = idle
                 figures["controller_after"] = systems.memory(controller.pid)
                 return figures
-
-
-def measure_core(binaries: Path, hwm: int) -> Any:
-    """The C++ client core against engines without Python."""
-    with tempfile.TemporaryDirectory() as folder:
-        directory = Path(folder)
-        with (
-            systems.controller("camshaft", binaries, directory, f"--hwm={hwm}"),
-            systems.null_engines(binaries, directory, 2),
-        ):
-            client_file = str(directory / "security" / "ipcontroller-client.json")
-            return run_json([str(binaries / "bench_load"), client_file, "2", "100000", "1024"])
 
 
 def measure_start(system: str, binaries: Path) -> float:
@@ -163,6 +148,13 @@ def rows(r: dict[str, Any]) -> list[tuple[str, str, str, str, str, str]]:
             raw["messages_per_s"] if hwm == "0" else None,
             core["tasks_per_s"] if hwm == "0" else None,
         )
+        add(
+            f"the same, a result object each, hwm={hwm}",
+            r["official"][hwm]["futures_per_s"],
+            r["camshaft"][hwm]["futures_per_s"],
+            "{:,.0f}",
+            "more",
+        )
     for direction in ("push", "pull"):
         for size in SIZES:
             key = f"{direction}_mb_s"
@@ -209,35 +201,69 @@ def floors(r: dict[str, Any]) -> list[tuple[str, bool]]:
     ]  # fmt: skip
 
 
+SECTIONS = ("raw", "clients", "core", "cycles", "makespan", "others", "million", "start")
+
+
+def measure(section: str, binaries: Path) -> dict[str, Any]:
+    """The figures of one section."""
+    results: dict[str, Any] = {}
+    if section == "raw":
+        say("raw ZeroMQ through a broker; the same with the frames of a task")
+        results["raw"] = run_json([str(binaries / "bench_raw_zmq"), "2", "100000", *SIZES])
+        results["relay"] = scheduling.relay(binaries)
+    elif section == "clients":
+        results.update(official={}, camshaft={})
+        for system, hwms, tasks in (("official", ("0", "1"), 1000), ("camshaft", HWMS, 50000)):
+            for hwm in hwms:
+                sizes = SIZES if hwm == "0" else []
+                say(f"{system}, hwm={hwm}: latency, throughput" + (", bandwidth" if sizes else ""))
+                results[system][hwm] = measure_clients(system, binaries, hwm, tasks, sizes)
+    elif section == "core":
+        say("the C++ client core with engines that do nothing")
+        results["core"] = scheduling.load(binaries, "0")
+    elif section == "cycles":
+        say("the scheduler alone: cycles, graphs, a burst")
+        results["cycles"] = scheduling.cycles(binaries)
+    elif section == "makespan":
+        say("tasks of mixed lengths")
+        results["makespan"] = {hwm: scheduling.makespan(binaries, hwm) for hwm in HWMS}
+    elif section == "others":
+        say("Dask and Ray")
+        results["others"] = scheduling.others()
+    elif section == "million":
+        say("1,000,000 tasks: memory of client and controller")
+        results["million"] = scheduling.million(binaries)
+    elif section == "start":
+        results.update(start={}, **{"import": {}})
+        for system, package in systems.PACKAGE.items():
+            say(f"{system}: start and import")
+            results["start"][system] = min(measure_start(system, binaries) for _ in range(2))
+            results["import"][system] = measure_import(package)
+    return results
+
+
 def main() -> None:
     """Measure, print, and keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--binaries", type=Path, default=Path("build/dev/bin"), help="where ipcontroller is")
+    parser.add_argument("--only", default=",".join(SECTIONS), help="sections, with commas; default: %(default)s")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
-    binaries = options.binaries.resolve()
+    sections = options.only.split(",")
+    if unknown := [one for one in sections if one not in SECTIONS]:
+        parser.error(f"no section {unknown[0]!r}; there are {', '.join(SECTIONS)}")
 
-    results: dict[str, Any] = {"official": {}, "camshaft": {}, "start": {}, "import": {}}
-    say("raw ZeroMQ through a broker")
-    results["raw"] = run_json([str(binaries / "bench_raw_zmq"), "2", "100000", *SIZES])
-    for hwm in ("0", "1"):
-        sizes = SIZES if hwm == "0" else []
-        for system, tasks in (("official", 1000), ("camshaft", 50000)):
-            say(f"{system}, hwm={hwm}: latency, throughput" + (", bandwidth" if sizes else ""))
-            results[system][hwm] = measure_clients(system, binaries, int(hwm), tasks, sizes)
-    say("the C++ client core with engines that do nothing")
-    results["core"] = measure_core(binaries, 0)
-    for system, package in systems.PACKAGE.items():
-        say(f"{system}: start and import")
-        results["start"][system] = min(measure_start(system, binaries) for _ in range(2))
-        results["import"][system] = measure_import(package)
-
+    results: dict[str, Any] = {}
+    for section in sections:
+        results.update(measure(section, options.binaries.resolve()))
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(results, indent=1))
-    print(show(results))
-    for floor, held in floors(results):
-        print(f"{'held' if held else 'MISSED':>6}: {floor}")
+    if {"raw", "clients", "core", "start"} <= set(sections):
+        print(show(results))
+        for floor, held in floors(results):
+            print(f"{'held' if held else 'MISSED':>6}: {floor}")
+    print(scheduling.show(scheduling.targets(results)))
     print(f"figures: {options.output}")
 
 

@@ -1,6 +1,11 @@
 // ipcontroller: the hub and the schedulers of one cluster, in one process.
 #include "apps/controller_program.hpp"
 
+// Read by jemalloc, where it is linked: freed memory goes back to the system within a second or so, on a thread of
+// its own. Otherwise it goes back only as more is allocated, and an idle controller keeps what its busiest moment took.
+extern "C" const char* malloc_conf;
+const char* malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0";
+
 int main(int argc, char** argv) {
   return camshaft::apps::run_controller(std::span<const char* const>(argv + 1, argv + argc));
 }
