@@ -82,6 +82,9 @@ std::uint64_t MsgTable::fingerprint(std::string_view id) const {
 }
 
 Known MsgTable::find(std::uint64_t fingerprint) const {
+  // A new id is looked for in all three, and a live one is about to move to young_: let their misses overlap.
+  young_.prefetch(fingerprint);
+  old_.prefetch(fingerprint);
   if (const std::uint32_t slot = live_.find(fingerprint); slot != 0) return {Known::live, slot - 1};
   for (const FingerprintMap* generation : {&young_, &old_}) {
     const std::uint32_t value = generation->size() == 0 ? 0 : generation->find(fingerprint);

@@ -22,9 +22,10 @@ class FingerprintMap {
  public:
   FingerprintMap();
   std::uint32_t find(std::uint64_t fingerprint) const { return cells_[locate(fingerprint)].value; }  // 0: not there
-  void put(std::uint64_t fingerprint, std::uint32_t value);                                          // value > 0
-  void erase(std::uint64_t fingerprint);  // must be there; memory shrinks with the number of ids
-  void clear();                           // keeps its memory
+  void prefetch(std::uint64_t fingerprint) const { __builtin_prefetch(&cells_[home(fingerprint)]); }
+  void put(std::uint64_t fingerprint, std::uint32_t value);  // value > 0
+  void erase(std::uint64_t fingerprint);                     // must be there; memory shrinks with the number of ids
+  void clear();                                              // keeps its memory
   std::size_t size() const { return size_; }
 
  private:
