@@ -2,22 +2,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "sched/scheduler.hpp"
 #include "sched/sorted.hpp"
 
 namespace camshaft::sched {
-namespace {
-
-std::vector<MsgId> distinct(std::vector<MsgId> ids) {
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  return ids;
-}
-
-}  // namespace
-
 /// Takes in what the task asks for. False when it has failed.
 bool Scheduler::admit(Slot slot, const Requirements& wanted) {
   Task& task = tasks_[slot];
@@ -28,24 +20,23 @@ bool Scheduler::admit(Slot slot, const Requirements& wanted) {
   conditions.kill_after = wanted.kill_after;
   conditions.demand = demands_.take(wanted.where, wanted.resources);
 
+  const std::vector<Looked> after = look_up(wanted.after.ids), follow = look_up(wanted.follow.ids);
   for (const Dependency* dependency : {&wanted.after, &wanted.follow}) {
     const std::string_view key = dependency == &wanted.after ? "after" : "follow";
     std::string text;
     if (!dependency->success && !dependency->failure) {
-      text = fmt::format(
-          "Task '{}': '{}' has success and failure both false, "
-          "so nothing can meet it",
-          task.id.value, key);
+      text =
+          fmt::format("Task '{}': '{}' has success and failure both false, so nothing can meet it", task.id.value, key);
     }
-    for (const MsgId& id : dependency->ids) {
+    for (const Looked& one : dependency == &wanted.after ? after : follow) {
       if (!text.empty()) break;
-      if (id == task.id) {
+      const std::string& id = one.id->value;
+      if (one.fingerprint == task.fingerprint) {
         text = fmt::format("Task '{}' depends on itself ('{}')", task.id.value, key);
-      } else if (table_.find(table_.fingerprint(id.value)).kind == Known::nothing) {
-        text = fmt::format(
-            "Task '{}': '{}' names '{}', which is no task of "
-            "the load-balanced queue (or ended long ago)",
-            task.id.value, key, id.value);
+      } else if (one.known.kind == Known::nothing) {
+        text =
+            fmt::format("Task '{}': '{}' names '{}', which is no task of the load-balanced queue (or ended long ago)",
+                        task.id.value, key, id);
       }
     }
     if (!text.empty()) {
@@ -57,8 +48,8 @@ bool Scheduler::admit(Slot slot, const Requirements& wanted) {
   conditions.after = progress(wanted.after);
   conditions.follow = progress(wanted.follow);
   std::optional<MsgId> because;
-  wire(slot, wanted.after.ids, false, because);
-  wire(slot, wanted.follow.ids, true, because);
+  wire(slot, after, false, because);
+  wire(slot, follow, true, because);
   if (auto why = why_impossible(task, because ? &*because : nullptr)) {
     fail(slot, FailureKind::impossible_dependency, std::move(*why));
     return false;
@@ -66,20 +57,40 @@ bool Scheduler::admit(Slot slot, const Requirements& wanted) {
   return true;
 }
 
+/// The ids once each, in the order of their first mention, with what is known of them. In a large graph each look is a
+/// miss of every cache: there is one for each id, and they overlap.
+std::vector<Scheduler::Looked> Scheduler::look_up(const std::vector<MsgId>& ids) const {
+  std::vector<Looked> found;
+  found.reserve(ids.size());
+  for (const MsgId& id : ids) {
+    found.push_back({&id, table_.fingerprint(id.value), {}});
+    table_.prefetch(found.back().fingerprint);
+  }
+  if (found.size() > 1) {
+    const auto lower = [](const Looked& a, const Looked& b) {
+      return a.fingerprint != b.fingerprint ? a.fingerprint < b.fingerprint : a.id < b.id;
+    };
+    const auto same = [](const Looked& a, const Looked& b) { return a.fingerprint == b.fingerprint; };
+    std::sort(found.begin(), found.end(), lower);
+    found.erase(std::unique(found.begin(), found.end(), same), found.end());
+    std::sort(found.begin(), found.end(), [](const Looked& a, const Looked& b) { return a.id < b.id; });
+  }
+  for (Looked& one : found) one.known = table_.find(one.fingerprint);
+  return found;
+}
+
 /// Counts what has finished and asks the others to tell; `because` becomes the first that ended the wrong way.
-void Scheduler::wire(Slot slot, const std::vector<MsgId>& all_ids, bool follow, std::optional<MsgId>& because) {
-  const std::vector<MsgId> ids = distinct(all_ids);
+void Scheduler::wire(Slot slot, const std::vector<Looked>& dependencies, bool follow, std::optional<MsgId>& because) {
   Conditions& conditions = *tasks_[slot].conditions;
   Progress& progress = follow ? conditions.follow : conditions.after;
-  progress.total = static_cast<std::uint32_t>(ids.size());
-  for (const MsgId& id : ids) {
-    const Known known = table_.find(table_.fingerprint(id.value));
-    if (known.kind == Known::live) {
-      tasks_[known.where].dependents.push_back(Edge{tasks_[slot].arrival, slot, follow});
+  progress.total = static_cast<std::uint32_t>(dependencies.size());
+  for (const Looked& one : dependencies) {
+    if (one.known.kind == Known::live) {
+      tasks_[one.known.where].dependents.push_back(Edge{tasks_[slot].arrival, slot, follow});
       continue;
     }
-    learn(conditions, follow, known.kind == Known::succeeded, known.where);
-    if (progress.bad > 0 && !because) because = id;
+    learn(conditions, follow, one.known.kind == Known::succeeded, one.known.where);
+    if (progress.bad > 0 && !because) because = *one.id;
   }
 }
 

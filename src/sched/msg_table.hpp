@@ -51,7 +51,8 @@ class MsgTable {
 
   std::uint64_t fingerprint(std::string_view id) const;
   Known find(std::uint64_t fingerprint) const;
-  void add_live(std::uint64_t fingerprint, std::uint32_t slot);  // not known before
+  void prefetch(std::uint64_t fingerprint) const { live_.prefetch(fingerprint); }  // for a find soon to come
+  void add_live(std::uint64_t fingerprint, std::uint32_t slot);                    // not known before
   void finish(std::uint64_t fingerprint, bool success, std::uint32_t engine);
   std::size_t finished() const { return young_.size() + old_.size(); }
   std::size_t size() const { return live_.size() + finished(); }

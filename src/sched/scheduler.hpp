@@ -173,6 +173,12 @@ class Scheduler {
     bool success;
     Serial home;
   };
+  /// An id that a task depends on, which the requirements hold.
+  struct Looked {
+    const MsgId* id;
+    std::uint64_t fingerprint;
+    Known known;
+  };
   struct Ready {
     Entry entry;
     Slot avoid = kNoSlot;  // the engine that handed it back: any other is better
@@ -201,7 +207,8 @@ class Scheduler {
 
   // dependencies.cpp: when a task may run, and whether ever
   bool admit(Slot slot, const Requirements& wanted);
-  void wire(Slot slot, const std::vector<MsgId>& ids, bool follow, std::optional<MsgId>& because);
+  std::vector<Looked> look_up(const std::vector<MsgId>& ids) const;
+  void wire(Slot slot, const std::vector<Looked>& dependencies, bool follow, std::optional<MsgId>& because);
   void learn(Conditions& conditions, bool follow, bool success, Serial home) const;
   std::optional<std::string> why_impossible(const Task& task, const MsgId* because) const;
   void propagate();
