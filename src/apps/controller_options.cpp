@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <system_error>
 
 #include "sched/schemes.hpp"
+#include "service/controller_config.hpp"
 #include "service/foreign_scheme.hpp"
 
 namespace camshaft::apps {
@@ -65,6 +68,18 @@ void add_network(OptionTable& table, ControllerOptions& o, Raw& raw) {
   table.text(controller({}, "client_json_file"), o.client_json_file, "name of the clients' connection file");
 }
 
+bool read_hwm(std::string_view value, int& hwm) {
+  if (value == "auto") {
+    hwm = service::kAutoHwm;
+    return true;
+  }
+  int number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc() || end != value.data() + value.size() || number < 0) return false;
+  hwm = number;
+  return true;
+}
+
 void add_behaviour(OptionTable& table, ControllerOptions& o, Raw& raw) {
   const auto controller = [](std::vector<std::string> aliases, const std::string& trait) {
     return names(std::move(aliases), kController, trait);
@@ -84,7 +99,12 @@ void add_behaviour(OptionTable& table, ControllerOptions& o, Raw& raw) {
              },
              false,
              o.scheme});
-  table.integer({"hwm", "TaskScheduler.hwm"}, o.hwm, 0, kAny, "tasks an engine may hold at once; 0 = no limit");
+  table.add({{"hwm", "TaskScheduler.hwm"},
+             "tasks an engine may hold at once; 0 = no limit; auto = one, and more while they are short",
+             "auto or a number of at least 0",
+             [&o](std::string_view value) { return read_hwm(value, o.hwm); },
+             false,
+             "auto"});
   table.boolean(controller({"usethreads"}, "use_threads"), raw.use_threads, "has no effect: always on");
   table.integer(controller({}, "broadcast_scheduler_depth"), o.broadcast_depth, 0, 10, "levels of the broadcast tree");
 

@@ -12,6 +12,7 @@
 #include "cluster/profile.hpp"
 #include "core/log.hpp"
 #include "core/result.hpp"
+#include "service/controller_config.hpp"
 
 namespace camshaft::apps {
 
@@ -38,9 +39,9 @@ struct ControllerOptions : CommonOptions {
 
   int ping_ms = 3000;
   int max_misses = 10;
-  int registration_timeout_s = 0;  // 0 = max(30 s, 10 periods)
+  int registration_timeout_s = 0;    // 0 = max(30 s, 10 periods)
   std::string scheme = "leastload";  // a name, or LIBRARY:FUNCTION
-  int hwm = 1;  // 0 = unlimited
+  int hwm = service::kAutoHwm;       // 0 = unlimited
   int broadcast_depth = 1;
 
   bool reuse = false;

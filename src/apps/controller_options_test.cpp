@@ -40,7 +40,7 @@ TEST(ControllerOptions, DefaultsAreThoseOfTheOriginal) {
   EXPECT_EQ(options->engine_ip, "127.0.0.1");
   EXPECT_EQ(options->ping_ms, 3000);
   EXPECT_EQ(options->max_misses, 10);
-  EXPECT_EQ(options->hwm, 1);
+  EXPECT_EQ(options->hwm, service::kAutoHwm);
   EXPECT_EQ(options->scheme, "leastload");
   EXPECT_EQ(options->registration_timeout(), 30);
   EXPECT_EQ(options->key, std::nullopt);
@@ -122,6 +122,10 @@ TEST(ControllerOptions, RefusesWhatIsWrongInOneLine) {
   EXPECT_EQ(error({"--HeartMonitor.perod=3"}),
             "unknown option '--HeartMonitor.perod'; did you mean '--HeartMonitor.period'?");
   EXPECT_THAT(error({"stray"}), HasSubstr("'stray' is not an option"));
+  EXPECT_THAT(error({"--hwm=-1"}), HasSubstr("auto or a number"));
+  EXPECT_THAT(error({"--hwm=many"}), HasSubstr("auto or a number"));
+  EXPECT_EQ(parse({"--hwm=7"})->hwm, 7);
+  EXPECT_EQ(parse({"--hwm=auto"})->hwm, service::kAutoHwm);
   EXPECT_THAT(error({"--cluster-id=../x"}), HasSubstr("cannot be part of a file name"));
   EXPECT_THAT(error({"--profile=a/b"}), HasSubstr("--profile-dir"));
   EXPECT_THAT(error({}, {}), HasSubstr("HOME"));

@@ -1,57 +1,17 @@
 // One script per rule, both ways: events in, actions out.
 #include "sched/scheduler.hpp"
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "sched/testing/script.hpp"
 
 namespace camshaft::sched {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace testing;  // the scripts
 using ::testing::HasSubstr;
-
-constexpr TimePoint t0{};
-constexpr std::uint64_t kSeed = 1;
-const EngineId e0("e0"), e1("e1"), e2("e2");
-const MsgId a("a"), b("b"), c("c"), d("d");
-const ClientId client("client");
-
-Submit submit(const MsgId& id, Requirements wanted = {}) { return {id, client, std::move(wanted), nullptr}; }
-Requirements after(std::vector<MsgId> ids) { return {.after = {std::move(ids)}}; }
-Requirements follow(std::vector<MsgId> ids) { return {.follow = {std::move(ids)}}; }
-Requirements on(std::vector<EngineId> targets) { return {.targets = std::move(targets)}; }
-Requirements retries(std::int32_t n) { return {.retries = n}; }
-Requirements timeout(Duration limit) { return {.timeout = limit}; }
-
-Action to(const MsgId& id, const EngineId& engine) { return Dispatch{id, engine, nullptr}; }
-Action forward(const MsgId& id, const EngineId& engine) { return Forward{id, engine, client}; }
-Action hide(const MsgId& id, const EngineId& engine, HideReason reason) { return Hide{id, engine, reason}; }
-
-/// A scheduler whose invariants are checked after each event; texts of failures are kept aside.
-struct Script {
-  explicit Script(Options options = {}, int engines = 0) : core(options, kSeed) {
-    for (int n = 0; n < engines; ++n) feed(EngineJoined{EngineId(fmt::format("e{}", n)), EngineNumber{n}});
-  }
-  std::vector<Action> feed(Event event, TimePoint now = t0) {
-    std::vector<Action> actions = core.handle(std::move(event), now);
-    EXPECT_EQ(core.check().value_or(""), "");
-    for (Action& action : actions) {
-      if (auto* failure = std::get_if<Fail>(&action)) text = std::exchange(failure->text, "");
-    }
-    return actions;
-  }
-  std::vector<Action> ok(const MsgId& id, const EngineId& on_engine) { return feed(Finished{id, on_engine}); }
-  std::vector<Action> ends(const MsgId& id, const EngineId& on_engine, Outcome outcome) {
-    return feed(Finished{id, on_engine, outcome});
-  }
-  Scheduler core;
-  std::string text;
-};
-Action failed(const MsgId& id, FailureKind kind, std::optional<EngineId> engine = {}) {
-  return Fail{id, client, nullptr, kind, "", std::move(engine)};
-}
-using Actions = std::vector<Action>;
 
 // ---- placement -------------------------------------------------------------------------------------------------
 

@@ -215,7 +215,7 @@ void Controller::Parts::plan_addresses() {
                                          ChannelAddresses{iopub_clients, iopub_engines}, origin(1), relay_tap(), log);
   broadcast = std::make_unique<BroadcastService>(context, relay_loop, broadcast_clients, leaves, origin(2), log);
   sched::Options task_options;
-  task_options.hwm = static_cast<std::uint32_t>(config.hwm);
+  task_options.hwm = config.hwm == kAutoHwm ? sched::kAutoHwm : static_cast<std::uint32_t>(config.hwm);
   // The hub has made sure of a death for half a second before it tells; replies cannot be far behind.
   task_options.engine_grace = std::chrono::milliseconds(400);
   task_options.scheme = scheme_of(config.task_scheme);

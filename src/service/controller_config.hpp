@@ -11,6 +11,9 @@
 
 namespace camshaft::service {
 
+/// The scheduler decides how many tasks an engine may hold: one, and more while they are short.
+constexpr int kAutoHwm = -1;
+
 struct ControllerConfig {
   // Where it listens.
   std::string engine_ip = "127.0.0.1";
@@ -37,7 +40,7 @@ struct ControllerConfig {
   // How it decides.
   std::string task_scheme = "leastload";  // or "pure", or "custom":
   sched::Chooser chooser{};               // the user's own scheme
-  int hwm = 1;
+  int hwm = kAutoHwm;                     // tasks an engine may hold at a time; 0: no limit
   std::uint64_t seed = 0;
   Duration heart_period = std::chrono::milliseconds(3000);
   int max_misses = 10;
