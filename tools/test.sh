@@ -38,7 +38,10 @@ ctest_of() {
   # Without this, the thread sanitizer cannot place its shadow memory on kernels that randomise addresses widely.
   fixed=""
   if [ "$1" = tsan ] && setarch "$(uname -m)" -R true 2> /dev/null; then fixed="setarch $(uname -m) -R"; fi
-  ASAN_OPTIONS=detect_stack_use_after_return=1 \
+  # The scheduler against its model: a million random events, and as many as a sanitizer has time for.
+  if [ "$1" = dev ]; then events=${CAMSHAFT_EVENTS:-1000000}; else events=${CAMSHAFT_EVENTS:-25000}; fi
+  CAMSHAFT_EVENTS=$events \
+    ASAN_OPTIONS=detect_stack_use_after_return=1 \
     UBSAN_OPTIONS=print_stacktrace=1 \
     TSAN_OPTIONS="suppressions=$PWD/tools/tsan.supp" \
     $fixed ctest --preset "$1" -j "$jobs" --no-tests=error
