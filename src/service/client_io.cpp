@@ -52,6 +52,7 @@ void ClientIo::run() {
     loop_.every(kTick, [this] { handle(client::Tick{}); });
     loop_.after_round([this] { board_->flush(); });
     loop_.run();
+    take_inbox();  // what was submitted before the end is sent, though nobody waits for its reply
     shut("The client was closed before the reply came");
   } catch (const std::exception& error) {
     settle(Error{Errc::unavailable, error.what()});

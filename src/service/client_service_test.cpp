@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <functional>
 #include <future>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -232,6 +234,31 @@ TEST(ClientService, ClosingFailsWhatIsOutstanding) {
   EXPECT_THAT(evalue(*after), HasSubstr("closed"));
   EXPECT_TRUE(client->closed());
   EXPECT_TRUE(client->board().next_watched(kLong).empty());
+}
+
+bool comes_true(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + kLong;
+  while (!condition() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(1ms);
+  return condition();
+}
+
+TEST(ClientService, ABurstLeavesThoughNobodyWaits) {
+  FakeController controller(echo);
+  const auto client = connected_to(controller);
+  std::vector<RequestPtr> requests;
+  for (int n = 0; n < 20; ++n) requests.push_back(client->submit(apply(Channel::task)));
+  EXPECT_TRUE(comes_true([&] {
+    return std::all_of(requests.begin(), requests.end(), [](const RequestPtr& request) { return request->done(); });
+  }));
+}
+
+TEST(ClientService, WhatWasSubmittedIsSentThoughTheClientIsClosedAtOnce) {
+  std::atomic<int> arrived{0};
+  FakeController controller([&](FakeController&, const std::string&, const wire::Message&) { ++arrived; });
+  const auto client = connected_to(controller);
+  for (int n = 0; n < 20; ++n) client->submit(apply(Channel::task));
+  client->close();
+  EXPECT_TRUE(comes_true([&] { return arrived == 20; }));
 }
 
 TEST(ClientService, ClosesWhenTheControllerShutsDown) {
