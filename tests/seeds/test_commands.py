@@ -42,13 +42,15 @@ def test_S3_36_bare_command_prints_how_to_connect(ipcluster) -> None:
     stopped(started)
 
 
-def test_S0_11_S4_6_fifteen_engines_in_a_profile(ipcluster, processes: Processes) -> None:
+def test_S0_11_S0_90_S4_6_fifteen_engines_in_a_profile(ipcluster, processes: Processes) -> None:
     started = ipcluster("start", "-n", "15", "--profile=mycluster")
     wait_until(lambda: "IPython cluster: started" in started.output, "15 engines")
     with ipp.Client(profile="mycluster") as rc:
         assert rc.ids == list(range(15))
         assert rc[:].map_sync(abs, range(-30, 0)) == list(range(30, 0, -1))
-    assert (processes.ipython_dir / "profile_mycluster" / "security").is_dir()
+    folder = processes.ipython_dir / "profile_mycluster"
+    assert {"log", "pid", "security"} <= {path.name for path in folder.iterdir()}
+    assert [path.name for path in (folder / "security").glob("*-client.json")] == ["ipcontroller-client.json"]
     stopped(started)
 
 
