@@ -200,7 +200,7 @@ def floors(r: dict[str, Any]) -> list[tuple[str, bool]]:
     ]  # fmt: skip
 
 
-def hwms(binaries: Path) -> list[str]:
+def limits(binaries: Path) -> list[str]:
     """The limits to compare: with auto, where the controller knows it."""
     asked = [str(binaries / "ipcontroller"), "--hwm=auto", "--version"]
     return ["0", "1"] + ["auto"] * (subprocess.run(asked, capture_output=True, check=False).returncode == 0)
@@ -218,7 +218,7 @@ def measure(section: str, binaries: Path) -> dict[str, Any]:
         results["relay"] = scheduling.relay(binaries)
     elif section == "clients":
         results.update(official={}, camshaft={})
-        for system, hwms, tasks in (("official", ["0", "1"], 1000), ("camshaft", hwms(binaries), 50000)):
+        for system, hwms, tasks in (("official", ["0", "1"], 1000), ("camshaft", limits(binaries), 50000)):
             for hwm in hwms:
                 sizes = SIZES if hwm == "0" else []
                 say(f"{system}, hwm={hwm}: latency, throughput" + (", bandwidth" if sizes else ""))
@@ -231,7 +231,7 @@ def measure(section: str, binaries: Path) -> dict[str, Any]:
         results["cycles"] = scheduling.cycles(binaries)
     elif section == "makespan":
         say("tasks of mixed lengths")
-        results["makespan"] = {hwm: scheduling.makespan(binaries, hwm) for hwm in hwms(binaries)}
+        results["makespan"] = {hwm: scheduling.makespan(binaries, hwm) for hwm in limits(binaries)}
     elif section == "others":
         say("Dask and Ray")
         results["others"] = scheduling.others()
