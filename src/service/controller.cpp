@@ -217,7 +217,7 @@ void Controller::Parts::plan_addresses() {
   sched::Options task_options;
   task_options.hwm = config.hwm == kAutoHwm ? sched::kAutoHwm : static_cast<std::uint32_t>(config.hwm);
   // The hub has made sure of a death for half a second before it tells; replies cannot be far behind.
-  task_options.engine_grace = std::chrono::milliseconds(400);
+  task_options.engine_grace = std::chrono::milliseconds(250);
   task_options.scheme = scheme_of(config.task_scheme);
   task_options.chooser = config.chooser;
   tasks = std::make_unique<TaskService>(context, task_loop, task_clients, task_engines, task_options, config.seed,

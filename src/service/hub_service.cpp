@@ -99,6 +99,7 @@ void HubService::handle_query(Frames frames) {
   const std::string& type = request->header.msg_type;
   if (const auto event = hub::read_engine_request(type, ClientId(asking_.str()), content)) return feed(*event);
   if (is_task_question(type)) return pass_on(std::make_shared<wire::Message>(std::move(*request)), content);
+  if (type == "properties_request") return answer(*request);  // no record has a part in it
   // Whoever has the answer to a task may ask for its record: what was seen before the question counts.
   listeners_.catch_up([this, request = std::make_shared<wire::Message>(std::move(*request))] { answer(*request); });
 }
