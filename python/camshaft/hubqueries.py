@@ -64,12 +64,16 @@ class HubQueries:
                     results[msg_id] = value
         remote = [i for i in wanted if i not in local]
         if remote:
-            from .hubresult import fetch
+            from .hubresult import fetch, status_of
 
-            records = fetch(self, remote)
-            status["pending"] += [i for i in remote if i not in records]
-            status["completed"] += list(records)
-            if not status_only:
+            if status_only:
+                known = status_of(self, remote)
+                status["pending"] += known["pending"]
+                status["completed"] += known["completed"]
+            else:
+                records = fetch(self, remote)
+                status["pending"] += [i for i in remote if i not in records]
+                status["completed"] += list(records)
                 for msg_id, record in records.items():
                     value = record.value(self)
                     if isinstance(value, error.KernelError):
@@ -101,6 +105,33 @@ class HubQueries:
             from .hubresult import AsyncHubResult
 
             result = AsyncHubResult(self, ids, single=single)
+        if self.block if block is None else block:
+            result.wait()
+        return result
+
+    def resubmit(
+        self, indices_or_msg_ids: Any = None, metadata: Any = None, block: bool | None = None
+    ) -> AsyncHubResult:
+        """Run finished calls again, whoever submitted them; the result is asked from the controller.
+
+        `indices_or_msg_ids` as of get_result. The controller sends the calls that it has stored under new ids (see the
+        result's msg_ids), through the load balancer, without their dependencies. KeyError for unknown ids; ValueError
+        for calls that are still pending, and for those too large to have been stored. `metadata` must be None.
+        """
+        if metadata is not None:
+            raise TypeError("resubmit takes no metadata: the calls keep theirs; submit them again to change it")
+        wanted = -1 if indices_or_msg_ids is None else indices_or_msg_ids
+        ids = self._ids_of(wanted)
+        try:
+            content, _ = self._ask("resubmit_request", {"msg_ids": ids})
+        except error.RemoteError as failure:
+            if failure.ename in ("KeyError", "ValueError"):
+                kind = KeyError if failure.ename == "KeyError" else ValueError
+                raise kind(failure.evalue.strip('"')) from None
+            raise
+        from .hubresult import AsyncHubResult
+
+        result = AsyncHubResult(self, [content["resubmitted"][i] for i in ids], single=isinstance(wanted, int | str))
         if self.block if block is None else block:
             result.wait()
         return result

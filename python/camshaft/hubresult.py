@@ -73,21 +73,30 @@ class HubRecord:
         return error.unwrap_exception(json.loads(self.content))
 
 
+def status_of(client: Any, msg_ids: list[str]) -> dict[str, list[str]]:
+    """{'pending': [...], 'completed': [...]}. KeyError for ids that the controller does not know."""
+    return _ask(client, {"msg_ids": msg_ids, "status_only": True})[0]
+
+
 def fetch(client: Any, msg_ids: list[str]) -> dict[str, HubRecord]:
-    """The completed ones of `msg_ids`, each asked alone so that its buffers are known. KeyError for unknown ids."""
+    """The completed ones of `msg_ids`. KeyError for ids that the controller does not know."""
     found = {}
-    for msg_id in msg_ids:
-        try:
-            content, buffers = client._ask("result_request", {"msg_ids": [msg_id], "status_only": False})
-        except error.RemoteError as failure:
-            if failure.ename == "KeyError":
-                raise KeyError(f"no such message: {msg_id}") from None
-            raise
-        if msg_id in content["completed"]:
-            record = HubRecord(msg_id)
-            record.fill(content[msg_id], list(buffers))
-            found[msg_id] = record
+    for msg_id in status_of(client, msg_ids)["completed"]:
+        # Each alone, so that its buffers are known.
+        content, buffers = _ask(client, {"msg_ids": [msg_id], "status_only": False, "codecs": ["p5"]})
+        record = HubRecord(msg_id)
+        record.fill(content[msg_id], list(buffers))
+        found[msg_id] = record
     return found
+
+
+def _ask(client: Any, wanted: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    try:
+        return client._ask("result_request", wanted)
+    except error.RemoteError as failure:
+        if failure.ename == "KeyError":
+            raise KeyError(failure.evalue.strip("'\"").replace("No such message", "no such message")) from None
+        raise
 
 
 def _read_record(result: AsyncResult, record: Any) -> Any:

@@ -31,6 +31,10 @@ OptionTable::Names names(std::vector<std::string> aliases, const std::vector<std
 struct Raw {
   std::string ip, engine_ip, client_ip, monitor_ip, transport, engine_transport, client_transport, monitor_transport;
   std::string ssh, engine_ssh, db = "dictdb", packer = "json", unpacker = "json", key, log_url, config;
+  std::string sqlite_table = "ipython-tasks";
+  double db_size_limit = 64.0 * 1024 * 1024;  // a 16th of the original's, see docs/operations.md
+  double sqlite_size_limit = 0, sqlite_age_limit = 0, buffer_limit = 64.0 * 1024 * 1024;
+  int db_record_limit = 1024;
   bool key_given = false, use_threads = false, enable_curve = false, ignored_bool = false;
   std::vector<int> legacy_ports;
   std::string curve;
@@ -80,6 +84,33 @@ bool read_hwm(std::string_view value, int& hwm) {
   return true;
 }
 
+void add_records(OptionTable& table, ControllerOptions& o, Raw& raw) {
+  table.flag(
+      {"dictdb"}, [&raw] { raw.db = "dictdb"; }, "keep results of tasks in memory (the default)");
+  table.flag(
+      {"nodb"}, [&raw] { raw.db = "nodb"; }, "keep no results of tasks");
+  table.flag(
+      {"sqlitedb"}, [&raw] { raw.db = "sqlitedb"; }, "keep results of tasks in a file, by SQLite");
+  table.flag(
+      {"mongodb"}, [&raw] { raw.db = "mongodb"; }, "keep results of tasks in MongoDB");
+  table.text(names({}, kController, "db_class"), raw.db,
+             "where results of tasks are kept: DictDB, SQLiteDB, MongoDB or NoDB");
+  table.real({"DictDB.size_limit"}, raw.db_size_limit, 0, "bytes of buffers kept in memory");
+  table.integer({"DictDB.record_limit"}, raw.db_record_limit, 1, kAny, "tasks kept in memory");
+  table.real({"DictDB.cull_fraction"}, o.records.memory.cull_fraction, 0, "share of the records dropped at a limit");
+  table.text({"SQLiteDB.filename"}, o.db_filename, "file of the database; without it, one for each session",
+             "a file name");
+  table.text({"SQLiteDB.location"}, o.db_location, "folder of the database, if not the profile", "a folder");
+  table.text({"SQLiteDB.table"}, raw.sqlite_table, "table of the database; empty = one for each session");
+  table.choice({"SQLiteDB.synchronous"}, o.records.sqlite.synchronous, {"OFF", "NORMAL", "FULL", "EXTRA"},
+               "when the database waits for the disk");
+  table.real({"SQLiteDB.size_limit"}, raw.sqlite_size_limit, 0,
+             "bytes in the file above which the oldest finished tasks leave; 0 = no limit");
+  table.real({"SQLiteDB.age_limit"}, raw.sqlite_age_limit, 0, "seconds after which finished tasks leave; 0 = never");
+  table.real({"SQLiteDB.buffer_limit"}, raw.buffer_limit, 0,
+             "bytes of one request or result above which it is not kept");
+}
+
 void add_behaviour(OptionTable& table, ControllerOptions& o, Raw& raw) {
   const auto controller = [](std::vector<std::string> aliases, const std::string& trait) {
     return names(std::move(aliases), kController, trait);
@@ -108,18 +139,7 @@ void add_behaviour(OptionTable& table, ControllerOptions& o, Raw& raw) {
   table.boolean(controller({"usethreads"}, "use_threads"), raw.use_threads, "has no effect: always on");
   table.integer(controller({}, "broadcast_scheduler_depth"), o.broadcast_depth, 0, 10, "levels of the broadcast tree");
 
-  table.flag(
-      {"dictdb"}, [&raw] { raw.db = "dictdb"; }, "keep results of tasks in memory (the default)");
-  table.flag(
-      {"nodb"}, [&raw] { raw.db = "nodb"; }, "keep no results of tasks");
-  table.flag(
-      {"sqlitedb"}, [&raw] { raw.db = "sqlitedb"; }, "keep results of tasks in SQLite");
-  table.flag(
-      {"mongodb"}, [&raw] { raw.db = "mongodb"; }, "keep results of tasks in MongoDB");
-  table.text(controller({}, "db_class"), raw.db, "where results of tasks are kept: DictDB or NoDB");
-  table.real({"DictDB.size_limit"}, o.db_size_limit, 0, "bytes of buffers kept in memory");
-  table.integer({"DictDB.record_limit"}, o.db_record_limit, 1, kAny, "tasks kept in memory");
-  table.real({"DictDB.cull_fraction"}, o.db_cull_fraction, 0, "share of the records dropped at a limit");
+  add_records(table, o, raw);
 
   table.boolean(controller({"reuse"}, "reuse_files"), o.reuse, "keep and re-use connection files and ports");
   table.boolean(controller({"restore"}, "restore_engines"), o.restore,
@@ -180,13 +200,20 @@ Result<Done> decide(ControllerOptions& o, const Raw& raw, const cluster::Environ
 
   std::string db = raw.db.substr(raw.db.rfind('.') + 1);  // import paths end in the class's name
   std::transform(db.begin(), db.end(), db.begin(), [](unsigned char c) { return std::tolower(c); });
-  if (db == "sqlitedb" || db == "mongodb") {
+  using Kind = service::RecordOptions::Kind;
+  if (db == "mongodb") {
     return no(fmt::format("a database ({}) is not supported yet; use --dictdb (memory) or --nodb", raw.db));
   }
-  if (db != "dictdb" && db != "nodb") {
-    return no(fmt::format("option '--IPController.db_class' expects DictDB or NoDB, but got '{}'", raw.db));
+  if (db != "dictdb" && db != "nodb" && db != "sqlitedb") {
+    return no(fmt::format("option '--IPController.db_class' expects DictDB, SQLiteDB or NoDB, but got '{}'", raw.db));
   }
-  o.keep_results = db == "dictdb";
+  o.records.kind = db == "dictdb" ? Kind::memory : db == "sqlitedb" ? Kind::sqlite : Kind::none;
+  o.records.memory.records = static_cast<std::size_t>(raw.db_record_limit);
+  o.records.memory.bytes = static_cast<std::size_t>(raw.db_size_limit);
+  o.records.sqlite.table = raw.sqlite_table;
+  o.records.sqlite.size_limit = static_cast<std::uint64_t>(raw.sqlite_size_limit);
+  o.records.sqlite.age_limit = std::chrono::seconds(static_cast<std::int64_t>(raw.sqlite_age_limit));
+  o.records.buffer_limit = static_cast<std::size_t>(raw.buffer_limit);
 
   if (raw.key_given) {
     o.key = raw.key;

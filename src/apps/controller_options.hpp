@@ -13,6 +13,7 @@
 #include "core/log.hpp"
 #include "core/result.hpp"
 #include "service/controller_config.hpp"
+#include "service/record_stores.hpp"
 
 namespace camshaft::apps {
 
@@ -45,11 +46,9 @@ struct ControllerOptions : CommonOptions {
   int broadcast_depth = 1;
 
   bool reuse = false;
-  bool restore = false;                       // implies reuse
-  bool keep_results = true;                   // false with --nodb
-  double db_size_limit = 64.0 * 1024 * 1024;  // a 16th of the original's, see docs/operations.md
-  int db_record_limit = 1024;
-  double db_cull_fraction = 0.1;
+  bool restore = false;                  // implies reuse
+  service::RecordOptions records;        // without the file of a database, which depends on the profile
+  std::string db_location, db_filename;  // of SQLite; "" = the profile, and a file of its own for each session
 
   std::optional<std::string> key;  // nullopt = make one; "" = no signing
   std::string keyfile;             // see read_session_key

@@ -44,7 +44,7 @@ TEST(ControllerOptions, DefaultsAreThoseOfTheOriginal) {
   EXPECT_EQ(options->scheme, "leastload");
   EXPECT_EQ(options->registration_timeout(), 30);
   EXPECT_EQ(options->key, std::nullopt);
-  EXPECT_TRUE(options->keep_results);
+  EXPECT_EQ(options->records.kind, service::RecordOptions::Kind::memory);
   EXPECT_FALSE(options->reuse);
   EXPECT_THAT(options->notices, IsEmpty());
 }
@@ -63,7 +63,7 @@ TEST(ControllerOptions, TakesAliasesAndTraits) {
   EXPECT_EQ(options->hwm, 0);
   EXPECT_EQ(options->max_misses, 3);
   EXPECT_TRUE(options->reuse && options->restore && options->log_to_file);
-  EXPECT_FALSE(options->keep_results);
+  EXPECT_EQ(options->records.kind, service::RecordOptions::Kind::none);
   EXPECT_EQ(options->engine_ssh, "a@b");
   EXPECT_EQ(options->client_ssh, "");
   EXPECT_EQ(options->registration_port, 10100);
@@ -107,7 +107,7 @@ TEST(ControllerOptions, ReadsTheKeyFile) {
 }
 
 TEST(ControllerOptions, SaysWhatItCannotDo) {
-  EXPECT_THAT(error({"--sqlitedb"}), HasSubstr("not supported yet"));
+  EXPECT_EQ(error({"--sqlitedb"}), "accepted");
   EXPECT_THAT(error({"--IPController.db_class=ipyparallel.controller.mongodb.MongoDB"}), HasSubstr("MongoDB"));
   EXPECT_EQ(error({"--IPController.db_class=ipyparallel.controller.dictdb.DictDB"}), "accepted");
   EXPECT_THAT(error({"--IPController.enable_curve=True"}), HasSubstr("encryption"));

@@ -41,6 +41,19 @@ std::string host_name() {
   return name;
 }
 
+service::RecordOptions record_options_of(const apps::ControllerOptions& options) {
+  service::RecordOptions r = options.records;
+  if (r.kind == service::RecordOptions::Kind::sqlite) {
+    const std::filesystem::path folder =
+        options.db_location.empty() ? options.profile.dir : std::filesystem::path(options.db_location);
+    const bool go_on = options.reuse || options.restore;
+    r.sqlite.file = !options.db_filename.empty()
+                        ? folder / options.db_filename
+                        : service::session_database(folder, options.cluster_id, SystemClock().wall(), go_on);
+  }
+  return r;
+}
+
 service::ControllerConfig config_of(const ControllerOptions& options, const std::optional<std::string>& key) {
   std::random_device device;
   const auto file = [&](const std::string& chosen, const std::filesystem::path& usual) {
@@ -72,10 +85,7 @@ service::ControllerConfig config_of(const ControllerOptions& options, const std:
   c.heart_period = std::chrono::milliseconds(options.ping_ms);
   c.max_misses = options.max_misses;
   c.registration_timeout = std::chrono::seconds(options.registration_timeout());
-  c.keep_records = options.keep_results;
-  c.record_limit = static_cast<std::size_t>(options.db_record_limit);
-  c.size_limit = static_cast<std::uint64_t>(options.db_size_limit);
-  c.cull_fraction = options.db_cull_fraction;
+  c.records = record_options_of(options);
   return c;
 }
 

@@ -10,6 +10,13 @@
 
 namespace camshaft::hub {
 
+/// An engine has changed some of its own properties.
+struct PropertiesChanged {
+  EngineId uuid;
+  nlohmann::json changes;
+  bool operator==(const PropertiesChanged&) const = default;
+};
+
 class EngineProperties {
  public:
   /// What an engine says when it registers; it knows all changes that were made since it started. An engine of the

@@ -51,11 +51,11 @@ std::optional<Event> read_engine_request(std::string_view msg_type, const Client
   return Unregister{number, std::move(uuid), GoneReason::unregistered};
 }
 
-Hub::Hub(Options options, Store& store, TimePoint now)
+Hub::Hub(Options options, RecordSink& records, TimePoint now)
     : options_(completed(std::move(options))),
       registry_({.registration_timeout = *options_.registration_timeout}),
       hearts_(heart_options(options_), now),
-      store_(store) {}
+      records_(records) {}
 
 std::vector<Action> Hub::restore(const EngineState& state, TimePoint now) {
   registry_.restore(state);
@@ -241,13 +241,13 @@ void Hub::record(MuxRequest event) {
   ++engine->queue;
   TaskRecord made = make_record(std::move(event.request), Queue::mux);
   made.engine = std::move(event.engine);
-  store_.insert(std::move(made));
+  records_.put(Insert{std::move(made)});
 }
 
 void Hub::record(TaskSubmitted event) {
   if (!pending_.try_emplace(event.request.id, Pending{Queue::task, nullptr, ++order_}).second) return;
   ++unassigned_;
-  store_.insert(make_record(std::move(event.request), Queue::task));
+  records_.put(Insert{make_record(std::move(event.request), Queue::task)});
 }
 
 void Hub::record(TaskDispatched event) {
@@ -255,7 +255,7 @@ void Hub::record(TaskDispatched event) {
   Load* engine = find_load(event.engine);
   if (task == pending_.end() || !engine) return;
   attach(task->second, engine);
-  store_.update(event.id, Dispatched{std::move(event.engine)});
+  records_.put(Update{std::move(event.id), Dispatched{std::move(event.engine)}});
 }
 
 void Hub::record(MuxReply event, WallTime now) { finish(std::move(event.reply), now); }
@@ -270,15 +270,15 @@ void Hub::finish(Reply reply, WallTime now) {
     if (Load* engine = find_load(reply.engine); engine && counts) ++engine->completed;
   }
   // Also for an id that is not pending: a reply later than the record's stranding is still the better answer.
-  store_.update(reply.id, Finished{.engine = std::move(reply.engine),
-                                   .started = reply.started,
-                                   .completed = reply.completed.value_or(now),
-                                   .received = now,
-                                   .status = reply.status,
-                                   .header = std::move(reply.header),
-                                   .metadata = std::move(reply.metadata),
-                                   .content = std::move(reply.content),
-                                   .buffers = std::move(reply.buffers)});
+  records_.put(Update{std::move(reply.id), Finished{.engine = std::move(reply.engine),
+                                                    .started = reply.started,
+                                                    .completed = reply.completed.value_or(now),
+                                                    .received = now,
+                                                    .status = reply.status,
+                                                    .header = std::move(reply.header),
+                                                    .metadata = std::move(reply.metadata),
+                                                    .content = std::move(reply.content),
+                                                    .buffers = std::move(reply.buffers)}});
 }
 
 void Hub::record(IoPub event) {
@@ -301,13 +301,9 @@ void Hub::record(IoPub event) {
     change = Displayed{Displayed::What::error, std::move(event.content)};
   }
   if (!change) return;
-  if (!store_.contains(event.parent)) {
-    if (pending_.contains(event.parent)) return;  // its record has been culled: a stub would pretend otherwise
-    TaskRecord stub;
-    stub.id = event.parent;
-    store_.insert(std::move(stub));
-  }
-  store_.update(event.parent, *std::move(change));
+  // A pending task has a record, or had one that was culled: a stub would pretend otherwise.
+  const bool or_stub = !pending_.contains(event.parent);
+  records_.put(Update{std::move(event.parent), *std::move(change), or_stub});
 }
 
 void Hub::check() const {

@@ -1,11 +1,12 @@
 // hub/hub.hpp: the hub's decisions in one place: engines and their hearts, who has which task, and answers to queries.
 // Thread: one. Pure: events and the time in, actions or answers out.
-// Owns:   the registry, the heart monitor and the list of pending tasks. Borrows the store.
+// Owns:   the registry, the heart monitor and the list of pending tasks. Borrows the sink of records.
 // Errors: none; what a peer asks wrongly is answered by an error reply.
 //
 // Memory: finished tasks live in the store only, which has limits; of pending ones the hub keeps the id and the engine.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -17,20 +18,14 @@
 
 #include "core/ids.hpp"
 #include "core/time.hpp"
+#include "hub/answer.hpp"
 #include "hub/engine_properties.hpp"
 #include "hub/heart_monitor.hpp"
 #include "hub/registry.hpp"
-#include "hub/store/store.hpp"
 #include "hub/traffic.hpp"
 
 namespace camshaft::hub {
 
-/// An engine has changed some of its own properties.
-struct PropertiesChanged {
-  EngineId uuid;
-  nlohmann::json changes;
-  bool operator==(const PropertiesChanged&) const = default;
-};
 /// Events about engines. An iopub `shutdown_reply` is Unregister{nullopt, EngineId(header.session), shut_down}.
 using Event = std::variant<Tick, Pong, ConnectionLost, RegistrationRequested, Unregister, PropertiesChanged>;
 
@@ -54,16 +49,6 @@ struct EngineChanged {
 using Action = std::variant<RegistrationReply, EngineRegistered, EngineGone, EngineChanged, Ping, SaveEngines,
                             RegistrationIgnored, RegistrationDropped>;
 
-/// The reply to a query; its parent is the request.
-struct Answer {
-  std::string msg_type;
-  std::string content;  // JSON text
-  std::vector<Blob> buffers;
-  bool shut_down = false;  // the controller is asked to stop, after this answer and a shutdown_notification
-  std::vector<PropertiesChanged> changed{};  // by the asking client: for the schedulers, and for the engines themselves
-  bool operator==(const Answer&) const = default;
-};
-
 /// Content of registration_notification and unregistration_notification.
 std::string notification_content(EngineNumber number, const EngineId& uuid);
 /// Reads registration_request, unregistration_request and an engine's properties_notification; nullopt for other types,
@@ -80,7 +65,7 @@ class Hub {
     nlohmann::json capabilities = nlohmann::json::object();  // of this controller, told to clients that connect
   };
 
-  Hub(Options options, Store& store, TimePoint now);
+  Hub(Options options, RecordSink& records, TimePoint now);
 
   /// Takes over the engines of an earlier controller; each has until its eleventh missed beat to show up.
   /// The actions are for the schedulers: no client is there yet to be notified.
@@ -101,7 +86,9 @@ class Hub {
   void set_client_connection(const nlohmann::json& connection) { client_connection_ = connection; }
 
   /// Answers any query; unknown types get hub_error. `content` should come from parse_untrusted().
-  Answer answer(std::string_view msg_type, const nlohmann::json& content);
+  Response answer(std::string_view msg_type, const nlohmann::json& content);
+  /// For an answer with records to submit again: notes the new tasks, completes the answer, returns what to submit.
+  std::vector<Request> resubmit(Answer& answer, const std::function<MsgId()>& next_id, WallTime now);
 
   const Registry& registry() const { return registry_; }
   const EngineProperties& properties() const { return properties_; }
@@ -141,16 +128,14 @@ class Hub {
   static TaskRecord make_record(Request request, Queue queue);
 
   // hub_queries.cpp
-  Answer queue_status(const Json& content) const;
+  Response queue_status(const Json& content) const;
+  Response queue_ids(const std::vector<const Load*>& targets) const;
   Answer load(const Json& content) const;
-  Answer results(const Json& content) const;
-  Answer history() const;
-  Answer query(const Json& content) const;
-  Answer purge(const Json& content);
-  Answer resubmit(const Json& content) const;
+  Response results(const Json& content) const;
+  Response purge(const Json& content) const;
+  Response resubmission(const Json& content) const;
   Answer connections() const;
   Answer properties(const Json& content);
-  Json queue_ids(const std::vector<const Load*>& targets) const;
 
   Options options_;
   Registry registry_;
@@ -158,7 +143,7 @@ class Hub {
   nlohmann::json client_connection_;  // null until set
   std::unordered_set<EngineId> recalling_;
   HeartMonitor hearts_;
-  Store& store_;
+  RecordSink& records_;
   std::unordered_map<EngineId, Load> loads_;  // nodes do not move: Pending points at them
   std::unordered_map<MsgId, Pending> pending_;
   std::size_t unassigned_ = 0;  // pending_ entries without engine

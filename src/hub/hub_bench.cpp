@@ -15,7 +15,8 @@ namespace {
 template <class StoreType>
 void BM_OneTask(benchmark::State& state) {
   StoreType store;
-  Hub hub({}, store, TimePoint{});
+  DirectSink sink(store);
+  Hub hub({}, sink, TimePoint{});
   const EngineId engine("camshaft-py311-0123456789abcdef");
   hub.restore({{{EngineNumber{0}, engine}}, 1}, TimePoint{});
   const Blob json = Blob::of(std::string(200, ' '));

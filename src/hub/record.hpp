@@ -5,6 +5,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -81,6 +82,25 @@ inline constexpr std::array<FieldInfo, 23> kFields{{
 const FieldInfo* find_field(std::string_view name);
 inline const FieldInfo& info(Field field) { return kFields[static_cast<std::size_t>(field)]; }
 
+/// A set of fields: what a query wants to see of each record.
+class FieldSet {
+ public:
+  constexpr FieldSet() = default;
+  constexpr FieldSet(std::initializer_list<Field> fields) {
+    for (const Field field : fields) add(field);
+  }
+  static constexpr FieldSet all() {
+    FieldSet every;
+    every.bits_ = (1U << kFields.size()) - 1;
+    return every;
+  }
+  constexpr void add(Field field) { bits_ |= 1U << static_cast<unsigned>(field); }
+  constexpr bool has(Field field) const { return (bits_ >> static_cast<unsigned>(field) & 1U) != 0; }
+
+ private:
+  std::uint32_t bits_ = 0;
+};
+
 struct TaskRecord {
   MsgId id;
   Blob header, metadata, content;  // JSON text; empty when not known
@@ -99,6 +119,10 @@ struct TaskRecord {
   std::string out, err;
 
   bool stub() const { return !submitted; }
+  /// Was it too large to keep all of the request?
+  bool incomplete() const {
+    return buffers.empty() && header.view().find("\"apply_request\"") != std::string_view::npos;
+  }
   bool operator==(const TaskRecord&) const = default;
 };
 

@@ -24,6 +24,9 @@ struct Request {
   bool operator==(const Request&) const = default;
 };
 
+/// The same call under a new id: with the sender, the call and the labels of the record, without its dependencies.
+Request request_again(TaskRecord record, const MsgId& id, WallTime now);
+
 /// A reply on its way to the client.
 struct Reply {
   MsgId id;         // parent_header.msg_id

@@ -9,11 +9,10 @@
 #include <thread>
 #include <utility>
 
-#include "hub/store/memory.hpp"
-#include "hub/store/none.hpp"
 #include "service/broadcast_service.hpp"
 #include "service/hub_service.hpp"
 #include "service/ports.hpp"
+#include "service/record_stores.hpp"
 #include "service/relay_service.hpp"
 #include "service/task_service.hpp"
 #include "wire/batch.hpp"
@@ -52,12 +51,6 @@ std::optional<EarlierRun> load_earlier(const ControllerConfig& config, Log& log)
 }
 
 std::string ip_of(const std::string& interface) { return interface.substr(interface.find("://") + 3); }
-
-std::unique_ptr<hub::Store> make_store(const ControllerConfig& config) {
-  if (!config.keep_records) return std::make_unique<hub::NoneStore>();
-  return std::make_unique<hub::MemoryStore>(
-      hub::MemoryStore::Limits{config.record_limit, static_cast<std::size_t>(config.size_limit), config.cull_fraction});
-}
 
 // What the user can do about an address that cannot be bound.
 std::runtime_error explain(const net::NetError& error, bool reused) {
@@ -135,7 +128,7 @@ struct Controller::Parts {
   wire::Signer signer;
   wire::ClientConnection client;
   wire::EngineConnection engine;
-  std::unique_ptr<hub::Store> store;
+  std::unique_ptr<RecordKeeper> records;
   net::Context context;
   net::Loop hub_loop{clock}, relay_loop{clock}, task_loop{clock};
   TrafficBatch relay_seen{relay_loop, hub_loop, [this](std::vector<Traffic> traffic) { deliver(std::move(traffic)); }};
@@ -168,7 +161,7 @@ Controller::Parts::Parts(ControllerConfig given, const Clock& clock_, Log& log_)
   client.signature_scheme = engine.signature_scheme = config.signature_scheme;
   client.location = engine.location = config.location;
   signer = value_or_throw(wire::Signer::make(config.signature_scheme, config.key));
-  store = make_store(config);
+  records = value_or_throw(make_record_keeper(config.records, config.session, clock, log));
 
   if (config.task_scheme == "pure") config.hwm = 0;  // as in the original, where engines take whatever comes
   client.task_scheme = config.task_scheme;
@@ -208,7 +201,7 @@ void Controller::Parts::plan_addresses() {
   hub_options.heart.expect_for = config.registration_timeout;
   hub_options.registration_timeout = config.registration_timeout;
   hub_options.capabilities["batch"] = wire::kBatchVersion;
-  hub = std::make_unique<HubService>(context, hub_loop, hub_at, std::move(hub_options), *store,
+  hub = std::make_unique<HubService>(context, hub_loop, hub_at, std::move(hub_options), *records,
                                      config.engine_state_file, origin(0), listeners(), log);
   relay = std::make_unique<RelayService>(context, relay_loop, ChannelAddresses{mux_clients, mux.engine},
                                          ChannelAddresses{control_clients, control.engine},
@@ -241,6 +234,8 @@ void Controller::Parts::plan_addresses() {
   client.task = tasks->client_port();
   engine.task = tasks->engine_port();
   hub->tell_clients(client);
+  const bool everywhere = config.client_ip == "*" || config.client_ip == "0.0.0.0";
+  hub->connect_tasks(fmt::format("tcp://{}:{}", everywhere ? "127.0.0.1" : config.client_ip, client.task));
 }
 
 HubListeners Controller::Parts::listeners() {

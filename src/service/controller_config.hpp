@@ -8,6 +8,7 @@
 
 #include "core/time.hpp"
 #include "sched/schemes.hpp"
+#include "service/record_stores.hpp"
 
 namespace camshaft::service {
 
@@ -46,11 +47,7 @@ struct ControllerConfig {
   int max_misses = 10;
   Duration registration_timeout = std::chrono::seconds(30);
 
-  // What it remembers.
-  bool keep_records = true;
-  std::size_t record_limit = 1024;
-  std::uint64_t size_limit = 64ULL << 20;  // bytes; larger results are passed on and forgotten
-  double cull_fraction = 0.1;
+  RecordOptions records;  // what it remembers, and where
 };
 
 }  // namespace camshaft::service

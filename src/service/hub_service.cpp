@@ -48,23 +48,25 @@ hub::Reply reply_of(MsgId id, wire::Message&& message) {
 }  // namespace
 
 HubService::HubService(net::Context& context, net::Loop& loop, const HubAddresses& addresses, hub::Hub::Options options,
-                       hub::Store& store, std::filesystem::path engine_state_file, Origin origin,
+                       RecordKeeper& records, std::filesystem::path engine_state_file, Origin origin,
                        HubListeners listeners, Log& log)
     : loop_(loop),
       origin_(std::move(origin)),
       listeners_(std::move(listeners)),
       log_(log),
       engine_state_file_(std::move(engine_state_file)),
-      hub_(std::move(options), store, loop.clock().now()),
+      records_(records),
+      hub_(std::move(options), records, loop.clock().now()),
       queries_(context,
                {.type = net::SocketType::router, .bind = addresses.queries, .linger = 500ms, .handover = true}),
       notification_(context, {.type = net::SocketType::pub, .bind = {addresses.notification}, .linger = 500ms}),
       ping_(context, {.type = net::SocketType::pub, .bind = {addresses.hb_ping}}),
-      pong_(context,
-            {.type = net::SocketType::router, .bind = {addresses.hb_pong}, .handover = true, .monitor = true}) {
+      pong_(context, {.type = net::SocketType::router, .bind = {addresses.hb_pong}, .handover = true, .monitor = true}),
+      resubmit_(context, {.type = net::SocketType::dealer, .linger = 500ms}) {
   loop.on_message(queries_, [this](net::Received&& received) { handle_query(std::move(received.frames)); });
   loop.on_event(pong_, [this](const net::SocketEvent& event) { handle_connection(event); });
   loop.on_message(pong_, [this](net::Received&& received) { handle_pong(std::move(received)); });
+  loop.on_message(resubmit_, [](net::Received&&) {});
   schedule_tick();
 }
 
@@ -117,7 +119,16 @@ void HubService::pass_on(std::shared_ptr<wire::Message> request, const nlohmann:
 
 void HubService::answer(const wire::Message& request) {
   const nlohmann::json content = hub::parse_untrusted(request.parts.content.view());
-  hub::Answer answer = hub_.answer(request.header.msg_type, content);
+  hub::Response response = hub_.answer(request.header.msg_type, content);
+  if (auto* known = std::get_if<hub::Answer>(&response)) return send_answer(request, std::move(*known));
+  // The store may answer on a thread of its own, and later.
+  records_.ask(std::get<hub::Question>(std::move(response)), [this, request](hub::Answer answer) {
+    loop_.post([this, request, answer = std::move(answer)]() mutable { send_answer(request, std::move(answer)); });
+  });
+}
+
+void HubService::send_answer(const wire::Message& request, hub::Answer answer) {
+  if (!answer.again.empty()) submit_again(answer);
   queries_.send(origin_.message({request.parts.identities[0]}, answer.msg_type, request.parts.header,
                                 std::move(answer.content), "{}", std::move(answer.buffers)));
   for (const hub::PropertiesChanged& changed : answer.changed) {
@@ -131,6 +142,20 @@ void HubService::answer(const wire::Message& request) {
   log_.info("stopping: a client asked for it");
   announce_shutdown(request.parts.header);
   loop_.at(loop_.clock().now() + kShutdownGrace, listeners_.shut_down);
+}
+
+// The tasks go the way of all others; their replies come back here, where nobody waits for them: the record is what
+// counts.
+void HubService::submit_again(hub::Answer& answer) {
+  const auto next_id = [this] { return origin_.next_id(); };
+  for (hub::Request& request : hub_.resubmit(answer, next_id, loop_.clock().wall())) {
+    wire::Outgoing out;
+    out.header = out.parent = std::move(request.header);
+    out.metadata = std::move(request.metadata);
+    out.content = std::move(request.content);
+    out.buffers = std::move(request.buffers);
+    resubmit_.send(wire::encode(std::move(out), origin_.signer()));
+  }
 }
 
 void HubService::announce_shutdown(Blob parent) {

@@ -1,6 +1,6 @@
 // service/hub_service.hpp: the shell around the hub: queries, notifications, heartbeats, and the traffic it hears of.
 // Thread: that of its loop; other threads hand over traffic by posting to the loop.
-// Owns:   its sockets and the hub. Borrows the store.
+// Owns:   its sockets and the hub. Borrows the keeper of records.
 // Errors: messages with bad signatures are dropped and counted; what a peer asks wrongly is answered by an error reply.
 #pragma once
 #include <filesystem>
@@ -16,6 +16,7 @@
 #include "hub/hub.hpp"
 #include "net/loop.hpp"
 #include "service/origin.hpp"
+#include "service/record_keeper.hpp"
 #include "service/task_question.hpp"
 #include "wire/connection_file.hpp"
 #include "wire/replay_guard.hpp"
@@ -66,7 +67,7 @@ struct HubListeners {
 class HubService final {
  public:
   HubService(net::Context& context, net::Loop& loop, const HubAddresses& addresses, hub::Hub::Options options,
-             hub::Store& store, std::filesystem::path engine_state_file, Origin origin, HubListeners listeners,
+             RecordKeeper& records, std::filesystem::path engine_state_file, Origin origin, HubListeners listeners,
              Log& log);
 
   int registration_port() const { return queries_.port(); }
@@ -77,6 +78,8 @@ class HubService final {
   /// What clients that know an address alone are told; before the loop runs.
   void tell_clients(const wire::ClientConnection& connection);
 
+  /// Where tasks are submitted: for tasks that are submitted once more.
+  void connect_tasks(const std::string& endpoint) { resubmit_.connect(endpoint); }
   /// Takes over the engines of the state file, if there is one.
   void restore();
   void record(std::vector<Traffic> traffic);
@@ -87,6 +90,8 @@ class HubService final {
   void handle_query(Frames frames);
   void answer(const wire::Message& request);
   void pass_on(std::shared_ptr<wire::Message> request, const nlohmann::json& content);
+  void send_answer(const wire::Message& request, hub::Answer answer);
+  void submit_again(hub::Answer& answer);
   void handle_pong(net::Received received);
   void handle_connection(const net::SocketEvent& event);
   void feed(const hub::Event& event);
@@ -113,10 +118,11 @@ class HubService final {
   HubListeners listeners_;
   Log& log_;
   std::filesystem::path engine_state_file_;
+  RecordKeeper& records_;
   hub::Hub hub_;
   wire::ReplayGuard replays_;
   Tally dropped_;
-  net::Socket queries_, notification_, ping_, pong_;
+  net::Socket queries_, notification_, ping_, pong_, resubmit_;
   std::unordered_map<int, EngineId> heart_of_descriptor_;  // connections that pongs came by
   Blob asking_;                                            // routing id of the query that is being handled
   TimePoint tick_at_{};

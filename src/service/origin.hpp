@@ -35,6 +35,7 @@ class Origin final {
   const wire::Signer& signer() const { return signer_; }
   const SessionId& session() const { return session_; }
 
+  MsgId next_id() { return ids_.next(); }
   /// The header of a new message.
   Blob header(std::string_view type) {
     return Blob::of(wire::make_header(ids_.next(), type, session_, username_, clock_.wall()));

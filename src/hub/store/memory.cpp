@@ -5,6 +5,17 @@
 
 namespace camshaft::hub {
 
+Result<Done> MemoryStore::write(std::span<Write> batch) {
+  for (Write& each : batch) {
+    if (auto* fresh = std::get_if<Insert>(&each)) {
+      insert(std::move(fresh->record));
+    } else {
+      update(std::move(std::get<Update>(each)));
+    }
+  }
+  return Done{};
+}
+
 void MemoryStore::insert(TaskRecord record) {
   if (const auto known = index_.find(record.id.value); known != index_.end()) {
     if (!known->second->second.record.stub() || record.stub()) {
@@ -38,15 +49,22 @@ void MemoryStore::add(TaskRecord record) {
   bytes_ += bytes;
 }
 
-void MemoryStore::update(const MsgId& id, Change change) {
-  const auto known = index_.find(id.value);
+void MemoryStore::update(Update given) {
+  auto known = index_.find(given.id.value);
+  if (known == index_.end() && given.or_stub) {
+    TaskRecord stub;
+    stub.id = given.id;
+    add(std::move(stub));
+    cull();
+    known = index_.find(given.id.value);
+  }
   if (known == index_.end()) {
     ++ignored_;
     return;
   }
   Entry& entry = known->second->second;
-  const bool grows = !std::holds_alternative<Dispatched>(change);
-  apply(entry.record, std::move(change));
+  const bool grows = !std::holds_alternative<Dispatched>(given.change);
+  apply(entry.record, std::move(given.change));
   if (grows) {
     resize(entry);
     cull();
@@ -78,31 +96,25 @@ MemoryStore::Records::iterator MemoryStore::drop(Records::iterator at) {
   return records_.erase(at);
 }
 
-bool MemoryStore::completed(const MsgId& id) const {
+Result<State> MemoryStore::state(const MsgId& id) {
   const auto known = index_.find(id.value);
-  return known != index_.end() && known->second->second.record.completed.has_value();
+  if (known == index_.end()) return State::unknown;
+  return known->second->second.record.completed ? State::completed : State::pending;
 }
 
-Result<std::optional<TaskRecord>> MemoryStore::get(const MsgId& id) const {
+Result<std::optional<TaskRecord>> MemoryStore::get(const MsgId& id) {
   const auto known = index_.find(id.value);
   if (known == index_.end()) return std::optional<TaskRecord>();
   return std::optional(known->second->second.record);
 }
 
-Result<std::vector<TaskRecord>> MemoryStore::select(const Filter& filter) const {
-  std::vector<TaskRecord> found;
-  for (const auto& [order, entry] : records_) {
-    if (filter.matches(entry.record)) found.push_back(entry.record);
+Result<Done> MemoryStore::visit(const Filter& filter, FieldSet, const Visitor& visit) {
+  for (const bool stubs : {false, true}) {
+    for (const auto& [order, entry] : records_) {
+      if (entry.record.stub() == stubs && filter.matches(entry.record)) visit(entry.record);
+    }
   }
-  return found;
-}
-
-Result<std::vector<MsgId>> MemoryStore::history() const {
-  std::vector<MsgId> ids;
-  for (const auto& [order, entry] : records_) {
-    if (!entry.record.stub()) ids.push_back(entry.record.id);
-  }
-  return ids;
+  return Done{};
 }
 
 Result<Done> MemoryStore::remove(std::span<const MsgId> ids) {
@@ -119,7 +131,7 @@ Result<Done> MemoryStore::remove(const Filter& filter) {
   return Done{};
 }
 
-StoreStats MemoryStore::stats() const {
+StoreStats MemoryStore::stats() {
   return {.records = records_.size(), .bytes = bytes_, .culled = culled_, .ignored = ignored_};
 }
 

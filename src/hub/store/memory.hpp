@@ -23,16 +23,13 @@ class MemoryStore final : public Store {
   MemoryStore() : MemoryStore(Limits()) {}
 
   std::string_view name() const override { return "memory"; }
-  void insert(TaskRecord record) override;
-  void update(const MsgId& id, Change change) override;
-  bool contains(const MsgId& id) const override { return index_.contains(id.value); }
-  bool completed(const MsgId& id) const override;
-  Result<std::optional<TaskRecord>> get(const MsgId& id) const override;
-  Result<std::vector<TaskRecord>> select(const Filter& filter) const override;
-  Result<std::vector<MsgId>> history() const override;
+  Result<Done> write(std::span<Write> batch) override;
+  Result<State> state(const MsgId& id) override;
+  Result<std::optional<TaskRecord>> get(const MsgId& id) override;
+  Result<Done> visit(const Filter& filter, FieldSet fields, const Visitor& visit) override;
   Result<Done> remove(std::span<const MsgId> ids) override;
   Result<Done> remove(const Filter& filter) override;
-  StoreStats stats() const override;
+  StoreStats stats() override;
   /// Throws std::logic_error when index, order and sizes contradict each other.
   void check() const;
 
@@ -44,6 +41,8 @@ class MemoryStore final : public Store {
   using Order = std::pair<WallTime, std::uint64_t>;  // submission, then arrival; stubs take the youngest time there is
   using Records = std::map<Order, Entry>;
 
+  void insert(TaskRecord record);
+  void update(Update given);
   void add(TaskRecord record);
   void resize(Entry& entry);
   void cull();

@@ -2,13 +2,17 @@
 
 namespace camshaft::hub {
 
-void NoneStore::update(const MsgId& id, Change change) {
-  if (!std::holds_alternative<Finished>(change) || !finished_.insert(id).second) return;
-  order_.push_back(id);
-  while (order_.size() > remembered_) {
-    finished_.erase(order_.front());
-    order_.pop_front();
+Result<Done> NoneStore::write(std::span<Write> batch) {
+  for (const Write& each : batch) {
+    const auto* update = std::get_if<Update>(&each);
+    if (!update || !std::holds_alternative<Finished>(update->change) || !finished_.insert(update->id).second) continue;
+    order_.push_back(update->id);
+    while (order_.size() > remembered_) {
+      finished_.erase(order_.front());
+      order_.pop_front();
+    }
   }
+  return Done{};
 }
 
 Result<Done> NoneStore::remove(std::span<const MsgId> ids) {

@@ -15,16 +15,13 @@ class NoneStore final : public Store {
   explicit NoneStore(std::size_t remembered = 1024) : remembered_(remembered) {}
 
   std::string_view name() const override { return "none"; }
-  void insert(TaskRecord) override {}
-  void update(const MsgId& id, Change change) override;
-  bool contains(const MsgId&) const override { return false; }
-  bool completed(const MsgId& id) const override { return finished_.contains(id); }
-  Result<std::optional<TaskRecord>> get(const MsgId&) const override { return refusal(); }
-  Result<std::vector<TaskRecord>> select(const Filter&) const override { return refusal(); }
-  Result<std::vector<MsgId>> history() const override { return refusal(); }
+  Result<Done> write(std::span<Write> batch) override;
+  Result<State> state(const MsgId& id) override { return finished_.contains(id) ? State::completed : State::unknown; }
+  Result<std::optional<TaskRecord>> get(const MsgId&) override { return refusal(); }
+  Result<Done> visit(const Filter&, FieldSet, const Visitor&) override { return refusal(); }
   Result<Done> remove(std::span<const MsgId> ids) override;
   Result<Done> remove(const Filter&) override { return Done{}; }
-  StoreStats stats() const override { return {}; }
+  StoreStats stats() override { return {}; }
 
  private:
   static Error refusal();

@@ -1,0 +1,196 @@
+#include "hub/store/sqlite_rows.hpp"
+
+#include "core/date.hpp"
+#include "hub/error.hpp"
+#include "hub/store/byte_list.hpp"
+#include "hub/store/sqlite_query.hpp"
+
+namespace camshaft::hub {
+namespace {
+
+/// Hands out strings that stay where they are while a row is bound.
+std::string_view keep(std::vector<std::string>& scratch, std::string text) {
+  scratch.push_back(std::move(text));
+  return scratch.back();
+}
+
+void bind_date(SqliteStatement& statement, const std::optional<WallTime>& date, std::vector<std::string>& scratch) {
+  date ? statement.bind(keep(scratch, sql_date(*date))) : statement.bind_null();
+}
+
+void bind_buffers(SqliteStatement& statement, const std::vector<Blob>& buffers, std::vector<std::string>& scratch) {
+  buffers.empty() ? statement.bind_null() : statement.bind_blob(keep(scratch, write_byte_list(buffers)));
+}
+
+/// Texts stand in their column as they are, other labels as JSON.
+std::string label_text(const TaskRecord& record) {
+  if (record.metadata.view().find("\"label\"") == std::string_view::npos) return {};
+  const nlohmann::json metadata = parse_untrusted(record.metadata.view());
+  if (!metadata.is_object()) return {};
+  const auto label = metadata.find("label");
+  if (label == metadata.end() || label->is_null()) return {};
+  return label->is_string() ? label->get<std::string>() : json_text(*label);
+}
+
+std::string_view queue_text(Queue queue) {
+  return queue == Queue::mux ? "mux" : queue == Queue::task ? "task" : std::string_view();
+}
+
+Status status_in(std::string_view metadata) {
+  if (metadata.empty()) return Status::none;
+  const nlohmann::json read = parse_untrusted(metadata);
+  if (!read.is_object()) return Status::error;
+  const auto status = read.find("status");
+  if (status == read.end()) return Status::error;
+  return *status == "ok" ? Status::ok : *status == "aborted" ? Status::aborted : Status::error;
+}
+
+Blob blob_of(std::string_view text) { return text.empty() ? Blob() : Blob::of(std::string(text)); }
+
+}  // namespace
+
+std::string_view column_type(const FieldInfo& field) {
+  if (field.field == Field::msg_id) return "text PRIMARY KEY";
+  if (field.field == Field::execute_result || field.field == Field::error) return "text";
+  switch (field.kind) {
+    case Kind::object:
+      return "dict text";
+    case Kind::buffers:
+      return "bufs blob";
+    case Kind::date:
+      return "timestamp";
+    default:
+      return "text";
+  }
+}
+
+void bind_row(SqliteStatement& s, const TaskRecord& r, std::vector<std::string>& scratch) {
+  scratch.clear();
+  scratch.reserve(16);
+  s.reset().bind(r.id.value).bind_or_null(r.header.view()).bind_or_null(r.metadata.view());
+  s.bind_or_null(r.content.view());
+  bind_buffers(s, r.buffers, scratch);
+  bind_date(s, r.submitted, scratch);
+  s.bind_or_null(r.client.value).bind_or_null(r.engine.value);
+  bind_date(s, r.started, scratch);
+  bind_date(s, r.completed, scratch);
+  s.bind_or_null(r.resubmitted.value);
+  bind_date(s, r.received, scratch);
+  s.bind_or_null(r.result_header.view()).bind_or_null(r.result_metadata.view()).bind_or_null(r.result_content.view());
+  bind_buffers(s, r.result_buffers, scratch);
+  s.bind_or_null(queue_text(r.queue));
+  r.execute_input ? s.bind(*r.execute_input) : s.bind_null();
+  s.bind_or_null(r.execute_result.view()).bind_or_null(r.error.view()).bind(r.out).bind(r.err);
+  s.bind_or_null(keep(scratch, label_text(r)));
+}
+
+void bind_result(SqliteStatement& s, const Finished& f, std::vector<std::string>& scratch) {
+  scratch.clear();
+  scratch.reserve(16);
+  s.reset();
+  bind_date(s, f.started, scratch);
+  bind_date(s, f.completed, scratch);
+  bind_date(s, f.received, scratch);
+  s.bind_or_null(f.header.view()).bind_or_null(f.metadata.view()).bind_or_null(f.content.view());
+  bind_buffers(s, f.buffers, scratch);
+}
+
+std::vector<Field> columns_for(FieldSet fields, const Filter& filter) {
+  for (const Test& test : filter.tests()) fields.add(test.field);
+  // Whether a record is a stub, and whether it has a result, decides what its other fields read as.
+  for (const Field always : {Field::msg_id, Field::submitted, Field::completed}) fields.add(always);
+  if (fields.has(Field::label)) fields.add(Field::metadata);
+  std::vector<Field> columns;
+  for (const FieldInfo& field : kFields) {
+    if (field.field != Field::label && fields.has(field.field)) columns.push_back(field.field);
+  }
+  return columns;
+}
+
+TaskRecord read_row(const SqliteStatement& statement, const std::vector<Field>& columns) {
+  TaskRecord r;
+  for (int i = 0; i < static_cast<int>(columns.size()); ++i) {
+    const std::string_view cell = statement.text(i);
+    const auto json = [&](Blob& into) { into = blob_of(cell); };
+    const auto date = [&](std::optional<WallTime>& into) {
+      if (!cell.empty()) into = parse_date(cell);
+    };
+    const auto buffers = [&](std::vector<Blob>& into) {
+      if (auto list = read_byte_list(cell)) into = *std::move(list);
+    };
+    switch (columns[static_cast<std::size_t>(i)]) {
+      case Field::msg_id:
+        r.id.value = cell;
+        break;
+      case Field::header:
+        json(r.header);
+        break;
+      case Field::metadata:
+        json(r.metadata);
+        break;
+      case Field::content:
+        json(r.content);
+        break;
+      case Field::buffers:
+        buffers(r.buffers);
+        break;
+      case Field::submitted:
+        date(r.submitted);
+        break;
+      case Field::client_uuid:
+        r.client.value = cell;
+        break;
+      case Field::engine_uuid:
+        r.engine.value = cell;
+        break;
+      case Field::started:
+        date(r.started);
+        break;
+      case Field::completed:
+        date(r.completed);
+        break;
+      case Field::resubmitted:
+        r.resubmitted.value = cell;
+        break;
+      case Field::received:
+        date(r.received);
+        break;
+      case Field::result_header:
+        json(r.result_header);
+        break;
+      case Field::result_metadata:
+        json(r.result_metadata);
+        r.status = status_in(cell);
+        break;
+      case Field::result_content:
+        json(r.result_content);
+        break;
+      case Field::result_buffers:
+        buffers(r.result_buffers);
+        break;
+      case Field::queue:
+        r.queue = cell == "mux" ? Queue::mux : cell == "task" ? Queue::task : Queue::none;
+        break;
+      case Field::execute_input:
+        if (!statement.is_null(i)) r.execute_input = std::string(cell);
+        break;
+      case Field::execute_result:
+        json(r.execute_result);
+        break;
+      case Field::error:
+        json(r.error);
+        break;
+      case Field::out:
+        r.out = cell;
+        break;
+      case Field::err:
+        r.err = cell;
+        break;
+      case Field::label:
+        break;  // stands in the metadata
+    }
+  }
+  return r;
+}
+
+}  // namespace camshaft::hub

@@ -1,0 +1,27 @@
+// hub/store/sqlite_rows.hpp: task records as rows of the original's table, and back.
+// Thread: pure functions on a statement.
+// Errors: SqliteError from the statement; a cell that cannot be read counts as empty.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/store/sqlite_connection.hpp"
+#include "hub/store/store.hpp"
+
+namespace camshaft::hub {
+
+/// The type that the original declares for a column.
+std::string_view column_type(const FieldInfo& field);
+
+/// Binds all columns of a record, in their order. What a cell needs beyond the record lives in `scratch`.
+void bind_row(SqliteStatement& statement, const TaskRecord& record, std::vector<std::string>& scratch);
+/// The result columns: started, completed, received, result_header, result_metadata, result_content, result_buffers.
+void bind_result(SqliteStatement& statement, const Finished& finished, std::vector<std::string>& scratch);
+
+/// Which columns to read so that `fields` can be answered: some are made of others.
+std::vector<Field> columns_for(FieldSet fields, const Filter& filter);
+/// Reads the current row of a statement that selects `columns`.
+TaskRecord read_row(const SqliteStatement& statement, const std::vector<Field>& columns);
+
+}  // namespace camshaft::hub

@@ -1,0 +1,81 @@
+#include "service/record_stores.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "core/date.hpp"
+#include "hub/store/none.hpp"
+
+namespace camshaft::service {
+namespace {
+
+constexpr std::string_view kEnd = ".db";
+constexpr std::size_t kStamp = 18;  // 20261120T102407123Z without the Z
+
+std::string stamp(WallTime now) {
+  std::string digits;
+  for (const char c : format_sortable_date(now)) {
+    if (c != '-' && c != ':' && c != '.') digits += c;
+  }
+  return digits.substr(0, kStamp);
+}
+
+bool is_stamp(std::string_view text) {
+  return text.size() == kStamp && text[8] == 'T' &&
+         std::count_if(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; }) == kStamp - 1;
+}
+
+std::string prefix_of(const std::string& cluster_id) {
+  return cluster_id.empty() ? "tasks-" : "tasks-" + cluster_id + "-";
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RecordKeeper>> make_record_keeper(RecordOptions options, const std::string& session,
+                                                         const Clock& clock, Log& log) {
+  using Kind = RecordOptions::Kind;
+  using Keeper = std::unique_ptr<RecordKeeper>;
+  if (options.kind == Kind::none)
+    return Keeper(std::make_unique<DirectKeeper>(std::make_unique<hub::NoneStore>(), 0, log));
+  if (options.kind == Kind::memory) {
+    return Keeper(
+        std::make_unique<DirectKeeper>(std::make_unique<hub::MemoryStore>(options.memory), options.memory.bytes, log));
+  }
+  hub::SqliteStore::Options sqlite = options.sqlite;
+  if (sqlite.table.empty()) {
+    sqlite.table = "_" + session;
+    std::replace(sqlite.table.begin(), sqlite.table.end(), '-', '_');
+  }
+  auto store = hub::SqliteStore::open(sqlite);
+  if (!store) return store.error();
+  log.info("task records are kept in {}", sqlite.file.string());
+  sqlite.table = (*store)->table();
+  sqlite.create = false;
+  const auto again = [sqlite]() -> Result<std::unique_ptr<hub::Store>> {
+    auto opened = hub::SqliteStore::open(sqlite);
+    if (!opened) return opened.error();
+    return std::unique_ptr<hub::Store>(std::move(opened).value());
+  };
+  return Keeper(std::make_unique<DatabaseKeeper>(
+      std::move(store).value(), again, DatabaseKeeper::Options{.buffer_limit = options.buffer_limit}, clock, log));
+}
+
+std::filesystem::path session_database(const std::filesystem::path& folder, const std::string& cluster_id, WallTime now,
+                                       bool go_on) {
+  const std::string prefix = prefix_of(cluster_id);
+  std::string last;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.size() == prefix.size() + kStamp + kEnd.size() && name.starts_with(prefix) && name.ends_with(kEnd) &&
+        is_stamp(std::string_view(name).substr(prefix.size(), kStamp)))
+      last = std::max(last, name);
+  }
+  if (go_on && !last.empty()) return folder / last;
+  return folder / (prefix + stamp(now) + std::string(kEnd));
+}
+
+}  // namespace camshaft::service
