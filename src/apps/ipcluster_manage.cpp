@@ -11,6 +11,7 @@
 #include "apps/ipcluster_start.hpp"
 #include "cluster/process/files.hpp"
 #include "cluster/process/stopping.hpp"
+#include "service/record_stores.hpp"
 
 namespace camshaft::apps {
 namespace {
@@ -110,6 +111,9 @@ int run_clean(const ClusterOptions& options) {
     }
     for (const auto& entry : fs::directory_iterator(profile.log_dir(), ignored)) {
       if (entry.is_regular_file(ignored)) remove(entry.path());
+    }
+    for (const auto& entry : fs::directory_iterator(profile.dir, ignored)) {
+      if (service::is_session_database(entry.path().filename().string())) remove(entry.path());
     }
     if (options.log_level <= Level::info) fmt::print("profile '{}': {} files removed\n", profile.label(), removed);
   }

@@ -299,6 +299,12 @@ TEST_F(SessionDatabase, EachSessionHasItsOwnAndARestoredOneTheLast) {
   EXPECT_EQ(file("night", day + 2s, true), "tasks-night-20191220T000002000.db");
   EXPECT_EQ(file("", day + 3s, true), "tasks-20191220T000001000.db");
   EXPECT_EQ(file("night", day + 4s, true), "tasks-night-20191220T000002000.db");
+  for (const char* ours :
+       {"tasks-20191220T000000000.db", "tasks-a-b-20191220T000000000.db-wal", "tasks-20191220T000000000.db-shm"})
+    EXPECT_TRUE(is_session_database(ours)) << ours;
+  for (const char* other : {"tasks.db", "tasks-mine.db", "tasks-20191220T000000000.txt", "history.sqlite", "tasks-.db",
+                            "mytasks-20191220T000000000.db", "20191220T000000000.db"})
+    EXPECT_FALSE(is_session_database(other)) << other;
 }
 
 }  // namespace

@@ -63,6 +63,14 @@ Result<std::unique_ptr<RecordKeeper>> make_record_keeper(RecordOptions options, 
       std::move(store).value(), again, DatabaseKeeper::Options{.buffer_limit = options.buffer_limit}, clock, log));
 }
 
+bool is_session_database(const std::string& name) {
+  for (const std::string_view end : {".db", ".db-wal", ".db-shm"}) {
+    if (!name.starts_with("tasks-") || !name.ends_with(end) || name.size() < 6 + kStamp + end.size()) continue;
+    if (is_stamp(std::string_view(name).substr(name.size() - end.size() - kStamp, kStamp))) return true;
+  }
+  return false;
+}
+
 std::filesystem::path session_database(const std::filesystem::path& folder, const std::string& cluster_id, WallTime now,
                                        bool go_on) {
   const std::string prefix = prefix_of(cluster_id);

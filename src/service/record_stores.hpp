@@ -34,4 +34,7 @@ Result<std::unique_ptr<RecordKeeper>> make_record_keeper(RecordOptions options, 
 std::filesystem::path session_database(const std::filesystem::path& folder, const std::string& cluster_id, WallTime now,
                                        bool go_on);
 
+/// Is this, by its name, such a file of any cluster, or one that SQLite keeps beside it?
+bool is_session_database(const std::string& name);
+
 }  // namespace camshaft::service
