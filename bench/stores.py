@@ -66,7 +66,7 @@ def measure(store: str, binaries: Path, load: Path, tasks: int, folder: Path | N
                 done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
                 figures = json.loads(done.stdout)
                 spent = cpu_seconds(controller.pid) - begin
-                time.sleep(1)  # for what is still being written
+                time.sleep(12)  # for what is still being written, and for memory to be given back
                 memory = resident(controller.pid)
         result = {
             "tasks_per_s": figures["tasks_per_s"],

@@ -95,7 +95,7 @@ DatabaseKeeper::~DatabaseKeeper() {
 }
 
 std::size_t DatabaseKeeper::weight(const hub::Write& write) {
-  constexpr std::size_t kEach = 512;  // for the value itself and the small things that it owns
+  constexpr std::size_t kEach = 1024;  // for the value itself and the small things that it owns
   if (const auto* insert = std::get_if<hub::Insert>(&write)) return kEach + hub::footprint(insert->record);
   const auto& update = std::get<hub::Update>(write);
   if (const auto* finished = std::get_if<hub::Finished>(&update.change)) {
