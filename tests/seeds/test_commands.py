@@ -117,8 +117,10 @@ def test_S3_4_processes_are_watched_signalled_and_cleaned_up(tmp_path: Path, mon
     cluster = ipp.Cluster(n=2, log_level=40)
     with cluster as rc:
         pids = rc[:].apply_sync(os.getpid)
-        busy = rc[0].execute("import time\nfor i in range(600): time.sleep(0.1)", block=False)
-        wait_until(lambda: busy.status is None and rc.queue_status(0)["queue"], "the code to run")
+        running = tmp_path / "running"
+        code = f"import time\nopen({str(running)!r}, 'w').close()\nfor i in range(600): time.sleep(0.1)"
+        busy = rc[0].execute(code, block=False)
+        wait_until(running.exists, "the code to run")
         rc.send_signal(signal.SIGINT, targets=0, block=True)
         with pytest.raises(ipp.RemoteError, match="KeyboardInterrupt"):
             busy.get(60)
