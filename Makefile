@@ -1,7 +1,7 @@
 # The front door. Every target can be run again at no cost: what is up to date is left alone and not mentioned.
 # One tree, build/dev, serves users, tests, demos and benchmarks; build/asan and build/tsan hold the unit tests only.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench format lint clean
+.PHONY: help setup build demo test chaos bench format lint clean
 .DELETE_ON_ERROR:
 
 BUILD := build/dev
@@ -26,6 +26,10 @@ demo: build ## run the two demos on a local cluster; speed-ups are printed, plot
 
 test: build ## run every test: C++ (plain, asan, tsan), Python, real processes, layers
 	@tools/test.sh
+
+chaos: build ## kill, stop and cut off the processes of a cluster at work, many times; prints what became of every task
+	@CAMSHAFT_CHAOS_CUT=30 $(PYTHON) -m pytest -q -p no:cacheprovider tests/chaos/test_network.py
+	@PYTHONPATH=tests $(PYTHON) tests/chaos/chaos.py --rounds 20
 
 BENCH_PYTHON := build/bench-venv/bin/python
 $(BENCH_PYTHON): bench/requirements.txt | setup

@@ -24,6 +24,7 @@ _HOME = {
     "AsyncResult": "asyncresult",
     "AsyncMapResult": "mapresult",
     "AsyncHubResult": "hubresult",
+    "load_result": "saved",
     "Cluster": "cluster",
     "RemoteFunction": "remotefunction",
     "ParallelFunction": "remotefunction",
@@ -117,6 +118,7 @@ __all__ = [
     "dependent",
     "error",
     "interactive",
+    "load_result",
     "parallel",
     "remote",
     "require",
@@ -160,6 +162,7 @@ if TYPE_CHECKING:
     from .onengine import interactive
     from .recovery import RecoveryTask
     from .remotefunction import ParallelFunction, RemoteFunction, parallel, remote
+    from .saved import load_result
     from .serialize import PrePickled, Reference
 
 

@@ -75,7 +75,7 @@ class Requests:
 class ClientCore:
     """A connection to a controller: one C++ io thread that owns all of a client's sockets."""
 
-    def __init__(self, connection: str, *, timeout: float = 10.0) -> None:
+    def __init__(self, connection: str, *, timeout: float = 10.0, reconnect_timeout: float = 60.0) -> None:
         """Connect with the JSON text of a client connection file.
 
         Raises ValueError for a bad file, TimeoutError when the controller does not answer within `timeout` seconds

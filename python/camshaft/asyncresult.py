@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -215,6 +216,12 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         return True
 
     wait_on_send = wait_for_send
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it to a file, finished or not: `camshaft.load_result(path, rc)` takes it up again, in any process."""
+        from .saved import save_result
+
+        save_result(self, path)
 
     # -- results ------------------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .broadcast import BroadcastView
     from .direct import DirectView
     from .executor import ViewExecutor
+    from .hubresult import AsyncHubResult
 
 __all__ = ["Client"]
 
@@ -48,6 +49,7 @@ class Client(HubQueries, TaskControl, ClientNames):
         ours, with `key` (default: $IPP_SESSION_KEY); default: the file of the profile.
     profile, profile_dir, ipython_dir, cluster_id: where that file is looked for.
     timeout: seconds to wait for a missing file, and for the controller's first answer.
+    reconnect_timeout: seconds to wait for a controller that was there and is gone; then what is pending fails.
     cluster: the Cluster that owns the engines, if any.
 
     Raises OSError (no connection file), ValueError (not a usable one), TimeoutError (the controller does not answer),
@@ -71,6 +73,7 @@ class Client(HubQueries, TaskControl, ClientNames):
         password: str | None = None,
         paramiko: bool | None = None,
         timeout: float = 10.0,
+        reconnect_timeout: float = 60.0,
         cluster_id: str | None = None,
         cluster: Any = None,
         key: str | bytes | None = None,
@@ -107,7 +110,7 @@ class Client(HubQueries, TaskControl, ClientNames):
         self._engine_table: dict[int, str] = {}
         self._ids_ever: dict[str, int] = {}
         self._codecs: tuple[int, str | None] = (-1, None)
-        self._core: ClientCore = self._connect(json.dumps(info), timeout)
+        self._core: ClientCore = self._connect(json.dumps(info), timeout, reconnect_timeout)
         self._notifier = Notifier(self._core)
         self._activate_first()
         mismatch = other_pythons(self._engines())
@@ -117,10 +120,10 @@ class Client(HubQueries, TaskControl, ClientNames):
             warnings.warn(mismatch, RuntimeWarning, stacklevel=2)
 
     @staticmethod
-    def _connect(connection: str, timeout: float) -> ClientCore:
+    def _connect(connection: str, timeout: float, reconnect_timeout: float) -> ClientCore:
         from ._core import ClientCore
 
-        return ClientCore(connection, timeout=timeout)
+        return ClientCore(connection, timeout=timeout, reconnect_timeout=reconnect_timeout)
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -151,7 +154,7 @@ class Client(HubQueries, TaskControl, ClientNames):
 
     @property
     def session(self) -> str:
-        """The id of this client's session."""
+        """The id of this client's session: names it in the controller's records, see `attach`."""
         return self._core.session
 
     def __repr__(self) -> str:
@@ -413,6 +416,18 @@ class Client(HubQueries, TaskControl, ClientNames):
         if reply.get("status") != "ok":
             raise error.unwrap_exception(reply)
         return reply, request.buffers
+
+    # -- results of others ------------------------------------------------------------------------------------------
+
+    def attach(self, label: Any = None, session: str | None = None) -> AsyncHubResult:
+        """The results of all messages with `label`, or of a client's `session`, or both; in the order of submission.
+
+        For what another client has submitted, or an earlier one that is gone. Needs a controller that keeps records.
+        ValueError when neither is given; KeyError when the controller has no such message.
+        """
+        from .saved import attach
+
+        return attach(self, label, session)
 
     # -- waiting ------------------------------------------------------------------------------------------------------
 

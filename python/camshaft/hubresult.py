@@ -12,6 +12,7 @@ from .metadata import parse_date
 from .serialize import unpack_result
 
 _POLL = 0.1
+_WATCH = 10.0
 
 
 class HubRecord:
@@ -31,6 +32,8 @@ class HubRecord:
         self.msg_id = msg_id
         self.outputs: list[tuple[str, str, str, list[Any]]] = []
         self._values: list[Any] = []
+        self.record: dict[str, Any] = {}
+        self.raw: list[bytes] = []
 
     @property
     def output_changes(self) -> int:
@@ -39,6 +42,7 @@ class HubRecord:
 
     def fill(self, record: dict[str, Any], buffers: list[Any]) -> None:
         """Take over a completed `record` and its result's `buffers`."""
+        self.record, self.raw = record, [bytes(buffer) for buffer in buffers]
         content = record["result_content"]
         metadata = record.get("result_metadata") or {}
         io = record.get("io") or {}
@@ -104,11 +108,13 @@ def _read_record(result: AsyncResult, record: Any) -> Any:
 
 
 class AsyncHubResult(AsyncResult):
-    """The result of messages that this client does not hold: waiting asks the controller every 0.1 s."""
+    """The result of messages that this client does not hold: the controller tells when more of them are finished."""
 
-    def __init__(self, client: Any, msg_ids: list[str], *, single: bool) -> None:
-        records: list[Any] = [HubRecord(msg_id) for msg_id in msg_ids]
-        super().__init__(client, records, fname="hub", single=single, reader=_read_record, owner=False)
+    def __init__(self, client: Any, messages: list[Any], *, single: bool, fname: str = "hub") -> None:
+        """`messages`: msg_ids, or HubRecords that may be filled."""
+        records = [message if isinstance(message, HubRecord) else HubRecord(message) for message in messages]
+        super().__init__(client, records, fname=fname, single=single, reader=_read_record, owner=False)  # type: ignore[arg-type]
+        self._watches = True  # until a controller turns out not to tell
         self._poll()
 
     def _poll(self) -> bool:
@@ -123,11 +129,23 @@ class AsyncHubResult(AsyncResult):
         limit = _limit(timeout)
         deadline = None if limit is None else time.monotonic() + limit
         while not self._poll():
-            left = _POLL if deadline is None else min(_POLL, deadline - time.monotonic())
+            left = _WATCH if deadline is None else min(_WATCH, deadline - time.monotonic())
             if left <= 0:
                 return False
-            time.sleep(left)
+            self._sleep(left)
         return True
+
+    def _sleep(self, seconds: float) -> None:
+        """Until one more message is finished, but at most so long."""
+        if not self._watches:
+            return time.sleep(min(seconds, _POLL))
+        waiting = [record.msg_id for record in self._requests if not record.done]
+        try:
+            self._client._ask("watch_request", {"msg_ids": waiting, "timeout": seconds})
+        except error.RemoteError as failure:
+            if failure.ename != "KeyError":
+                raise
+            self._watches = False  # the original's
 
     def wait_for_output(self, timeout: float | None = -1) -> bool:
         """As wait: records hold the output."""

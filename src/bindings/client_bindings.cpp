@@ -102,11 +102,12 @@ std::optional<std::string> engine_of(const service::Request& request) {
 
 class PyClient final {
  public:
-  PyClient(std::string_view connection_json, double timeout) {
+  PyClient(std::string_view connection_json, double timeout, double reconnect_timeout) {
     auto connection = wire::parse_client_connection(connection_json);
     if (!connection) raise_from(connection.error());
     service::ClientOptions options;
     options.timeout = duration_of(timeout).value_or(std::chrono::hours(24 * 365));
+    options.patience = duration_of(reconnect_timeout).value_or(std::chrono::hours(24 * 365));
     if (const char* user = std::getenv("USER")) options.username = user;
     auto opened = ClientService::open(*connection, clock_, log_, std::move(options));
     if (!opened) raise_from(opened.error());
@@ -343,7 +344,8 @@ void bind_client(nb::module_& module) {
   bind_requests(module);
   nb::class_<PyClient>(module, "ClientCore",
                        "A connection to a controller: one C++ io thread that owns all of a client's sockets.")
-      .def(nb::init<std::string_view, double>(), "connection"_a, nb::kw_only(), "timeout"_a = 10.0)
+      .def(nb::init<std::string_view, double, double>(), "connection"_a, nb::kw_only(), "timeout"_a = 10.0,
+           "reconnect_timeout"_a = 60.0)
       .def_prop_ro("session", &PyClient::session)
       .def_prop_ro("task_scheme", &PyClient::task_scheme)
       .def_prop_ro("closed", &PyClient::closed)

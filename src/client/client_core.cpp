@@ -188,6 +188,7 @@ void ClientCore::handle(OutputArrived event, TimePoint now, Actions& out) {
 }
 
 void ClientCore::handle(EngineJoined event, TimePoint, Actions& out) {
+  away_.erase(event.id);
   const auto known = engines_.find(event.number);
   if (known != engines_.end() && known->second == event.id) return;
   if (known != engines_.end()) numbers_.erase(known->second.value);
@@ -197,6 +198,11 @@ void ClientCore::handle(EngineJoined event, TimePoint, Actions& out) {
 }
 
 void ClientCore::handle(const EngineLeft& event, TimePoint now, Actions& out) {
+  if (const auto away = away_.find(event.id); away != away_.end()) {
+    const EngineNumber number = away->second.number;
+    away_.erase(away);
+    return stranded(number, now, out);
+  }
   const auto found = numbers_.find(event.id.value);
   if (found == numbers_.end()) return;
   const EngineNumber number = found->second;
@@ -212,8 +218,41 @@ void ClientCore::handle(const EnginesKnown& event, TimePoint now, Actions& out) 
     const auto still = event.engines.find(number);
     if (still == event.engines.end() || still->second != id) left.push_back(id);
   }
-  for (EngineId& id : left) handle(EngineLeft{std::move(id)}, now, out);
+  for (EngineId& id : left) {
+    if (event.grace == Duration::zero()) {
+      handle(EngineLeft{std::move(id)}, now, out);
+      continue;
+    }
+    const auto number = numbers_.extract(id.value).mapped();
+    engines_.erase(number);
+    away_.insert_or_assign(std::move(id), Away{number, now + event.grace});
+    out.push_back(EnginesChanged{});
+  }
   for (const auto& [number, id] : event.engines) handle(EngineJoined{number, id}, now, out);
+}
+
+std::vector<MsgId> ClientCore::unanswered(Channel channel, std::optional<EngineNumber> engine) const {
+  std::vector<std::uint64_t> seqs;
+  for (const auto& [seq, entry] : entries_)
+    if (entry.channel == channel && std::holds_alternative<Waiting>(entry.state) && (!engine || entry.engine == engine))
+      seqs.push_back(seq);
+  std::sort(seqs.begin(), seqs.end());
+  std::vector<MsgId> ids;
+  ids.reserve(seqs.size());
+  for (const std::uint64_t seq : seqs) ids.emplace_back(msg_id(seq));
+  return ids;
+}
+
+void ClientCore::handle(const FatesKnown& event, TimePoint, Actions& out) {
+  const auto waiting = [&](const MsgId& id) {
+    const auto found = find(id.value);
+    return found != entries_.end() && std::holds_alternative<Waiting>(found->second.state) ? found : entries_.end();
+  };
+  for (const auto& [id, why] : event.failed)
+    if (const auto entry = waiting(id); entry != entries_.end())
+      answer_and_drop(entry, error_reply("EngineError", why), Status::error, out);
+  for (const MsgId& id : event.again)
+    if (const auto entry = waiting(id); entry != entries_.end()) out.push_back(Retransmit{entry->second.owner});
 }
 
 // The engine has left. What was sent to it directly is lost; what the scheduler gave it is the scheduler's to answer.
@@ -245,6 +284,15 @@ void ClientCore::handle(const ChannelLost& event, TimePoint, Actions& out) {
 }
 
 void ClientCore::handle(Tick, TimePoint now, Actions& out) {
+  for (auto it = away_.begin(); it != away_.end();) {
+    if (now < it->second.until) {
+      ++it;
+      continue;
+    }
+    const EngineNumber number = it->second.number;
+    it = away_.erase(it);
+    stranded(number, now, out);
+  }
   const bool sweep = listening_ > 0 && now - last_sweep_ >= kSweepEvery;
   if (sweep) last_sweep_ = now;
   if (timed_ == 0 && !sweep) return;

@@ -60,7 +60,13 @@ struct EngineLeft {
   EngineId id;
 };
 struct EnginesKnown {
-  std::map<EngineNumber, EngineId> engines;  // all there are: who is not among them has left
+  std::map<EngineNumber, EngineId> engines;  // all there are: who is not among them has left,
+  Duration grace{};                          // unless it comes back within this time
+};
+/// What became of requests whose answers may have been lost with a connection.
+struct FatesKnown {
+  std::vector<std::pair<MsgId, std::string>> failed;  // there will be no answer, and one line that says why
+  std::vector<MsgId> again;                           // never arrived, or may be repeated: to be sent once more
 };
 struct ChannelLost {
   Channel channel;
@@ -76,6 +82,11 @@ struct Closing {
 struct Transmit {
   Owner owner;
   bool operator==(const Transmit&) const = default;
+};
+/// Send the request once more: it never arrived.
+struct Retransmit {
+  Owner owner;
+  bool operator==(const Retransmit&) const = default;
 };
 struct Answer {
   Owner owner;
@@ -96,7 +107,7 @@ struct OutputsDone {
 struct EnginesChanged {
   bool operator==(const EnginesChanged&) const = default;
 };
-using Action = std::variant<Transmit, Answer, Show, OutputsDone, EnginesChanged>;
+using Action = std::variant<Transmit, Retransmit, Answer, Show, OutputsDone, EnginesChanged>;
 using Actions = std::vector<Action>;
 
 class ClientCore final {
@@ -112,12 +123,17 @@ class ClientCore final {
   void handle(EngineJoined event, TimePoint now, Actions& out);
   void handle(const EngineLeft& event, TimePoint now, Actions& out);
   void handle(const EnginesKnown& event, TimePoint now, Actions& out);
+  void handle(const FatesKnown& event, TimePoint now, Actions& out);
   void handle(const ChannelLost& event, TimePoint now, Actions& out);
   void handle(Tick event, TimePoint now, Actions& out);
   void handle(const Closing& event, TimePoint now, Actions& out);
 
   const std::map<EngineNumber, EngineId>& engines() const { return engines_; }
   std::size_t outstanding() const { return waiting_; }
+  /// The ids of requests on this channel that have no answer yet; of those to one engine, if one is named.
+  std::vector<MsgId> unanswered(Channel channel, std::optional<EngineNumber> engine = std::nullopt) const;
+  /// Whether this engine is waited for since the controller came back without it.
+  bool awaits(const EngineId& engine) const { return away_.contains(engine); }
 
   /// The number in one of our msg_ids; nullopt for an id that is not ours.
   std::optional<Seq> seq_of(std::string_view msg_id) const;
@@ -168,6 +184,11 @@ class ClientCore final {
   TimePoint last_sweep_{};
   std::map<EngineNumber, EngineId> engines_;
   std::unordered_map<std::string, EngineNumber> numbers_;  // exactly the inverse of engines_
+  struct Away {
+    EngineNumber number;
+    TimePoint until;
+  };
+  std::map<EngineId, Away> away_;  // not in engines_: may come back until then
 };
 
 }  // namespace camshaft::client

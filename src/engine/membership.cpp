@@ -150,7 +150,7 @@ void Membership::on(const Accepted& event, TimePoint now, Out& out) {
     out.emplace_back(Say{Level::warning, fmt::format("id {} was taken: this engine is {}", to_int(*options_.requested),
                                                      to_int(event.number))});
   number_ = event.number;
-  if (returning) out.emplace_back(ForgetRequests{});
+  if (returning && !event.resumes) out.emplace_back(ForgetRequests{});
   out.emplace_back(Say{Level::info, fmt::format("Completed registration with id {}", to_int(event.number))});
   become_member(now, out);
 }

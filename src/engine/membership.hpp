@@ -48,6 +48,7 @@ struct LinkDown {
 struct Accepted {
   EngineNumber number;
   Duration hb_period = std::chrono::milliseconds(3000);
+  bool resumes = false;  // the controller asks what became of requests that came before, instead of forgetting them
 };
 struct Refused {
   std::string ename, evalue;

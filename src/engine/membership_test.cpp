@@ -69,6 +69,22 @@ TEST_F(MembershipTest, AnswersHeartbeatsOnceEveryLinkIsUp) {
   EXPECT_THAT(feed(Tick{}, seconds(3)), IsEmpty());
 }
 
+TEST_F(MembershipTest, RequestsAreKeptForAControllerThatAsksForThem) {
+  join();
+  feed(LinkDown{Link::registration});
+  feed(Configured{"f", "a"});
+  feed(LinkUp{Link::registration});
+  EXPECT_THAT(feed(Accepted{e5, seconds(3), true}), testing::Not(testing::Contains(MemberAction{ForgetRequests{}})));
+}
+
+TEST_F(MembershipTest, RequestsAreForgottenForAControllerThatDoesNot) {
+  join();
+  feed(LinkDown{Link::registration});
+  feed(Configured{"f", "a"});
+  feed(LinkUp{Link::registration});
+  EXPECT_THAT(feed(Accepted{e5}), testing::Contains(MemberAction{ForgetRequests{}}));
+}
+
 TEST_F(MembershipTest, AMissingSubscriptionDelaysHeartbeatsOnlyAMoment) {
   feed(Configured{"f", "a"});
   feed(Accepted{e5});

@@ -81,6 +81,14 @@ void RequestQueue::run_next(std::vector<Action>& out) {
   out.emplace_back(Start{running_->ticket});
 }
 
+std::vector<MsgId> RequestQueue::held() const {
+  std::vector<MsgId> ids;
+  ids.reserve(waiting_.size() + 1);
+  if (running_) ids.push_back(running_->id);
+  for (const Request& request : waiting_) ids.push_back(request.id);
+  return ids;
+}
+
 void RequestQueue::abort_waiting_executes(std::vector<Action>& out) {
   std::erase_if(waiting_, [&](const Request& request) {
     if (request.kind != Kind::execute) return false;

@@ -86,6 +86,8 @@ class RequestQueue final {
   std::optional<Ticket> running() const { return running_ ? std::optional(running_->ticket) : std::nullopt; }
   /// The running request if its id is one of `ids`.
   std::optional<Ticket> running_of(const std::vector<MsgId>& ids) const;
+  /// The ids of what runs and waits: the answers that are still to come from here.
+  std::vector<MsgId> held() const;
   /// Throws std::logic_error when an invariant does not hold.
   void check() const;
 

@@ -35,6 +35,16 @@ TEST_F(RequestQueueTest, WaitingRequestsRunInTheirOrder) {
   EXPECT_THAT(feed(Idle{}), ElementsAre(Start{t2}));
 }
 
+TEST_F(RequestQueueTest, TellsWhatItHolds) {
+  feed(Arrived{{t1, a}});
+  feed(Arrived{{t2, b}});
+  EXPECT_THAT(queue.held(), ElementsAre(a, b));
+  feed(Idle{});
+  EXPECT_THAT(queue.held(), ElementsAre(a, b));
+  feed(Finished{t1});
+  EXPECT_THAT(queue.held(), ElementsAre(b));
+}
+
 TEST_F(RequestQueueTest, ClearRunsBeforeWhatWaits) {
   feed(Arrived{{t1, a}});
   feed(Arrived{{t2, b, Kind::clear}});

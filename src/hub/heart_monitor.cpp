@@ -7,6 +7,7 @@ namespace camshaft::hub {
 namespace {
 
 constexpr std::uint64_t kPingsToConfirm = 3;
+constexpr int kSilent = 2;  // misses in a row
 
 /// The number in a pong; 0, which is never sent, for anything else.
 std::uint64_t ping_number(const std::string& text) {
@@ -111,7 +112,8 @@ HeartMonitor::Actions HeartMonitor::on(const Forget& forget, TimePoint) {
 HeartMonitor::Actions HeartMonitor::on(const ConnectionLost& lost, TimePoint now) {
   const auto heart = hearts_.find(lost.uuid);
   if (heart == hearts_.end() || heart->second.suspicion) return {};
-  heart->second.suspicion = Suspicion{last_sent_, now + options_.confirm};
+  const bool silent = heart->second.misses >= kSilent;
+  heart->second.suspicion = Suspicion{last_sent_, now + (silent ? options_.confirm_silent : options_.confirm)};
   ++suspects_;
   start_fast(now);
   return {};

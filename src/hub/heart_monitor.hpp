@@ -68,6 +68,8 @@ class HeartMonitor {
     Duration fast_last = std::chrono::milliseconds(100);  // and the longest
     Duration expect_for = std::chrono::seconds(30);       // the registration timeout
     Duration confirm = std::chrono::milliseconds(500);    // silence after a broken connection that means death
+    // The same for one that had been silent before: a network was cut, and the engine has to find its way back.
+    Duration confirm_silent = std::chrono::seconds(5);
   };
 
   HeartMonitor(Options options, TimePoint now) : options_(options), next_regular_(now + options.period) {}

@@ -131,6 +131,17 @@ TEST_F(HeartMonitorTest, ABrokenConnectionWithoutAnswerIsDeathInHalfASecond) {
   EXPECT_EQ(monitor.hearts(), 1u);
 }
 
+TEST_F(HeartMonitorTest, OneThatWasSilentBeforeGetsTimeToFindItsWayBack) {
+  begin(a);
+  run_to(t0 + 10s);  // a network was cut: two pings without an answer
+  const TimePoint broke = now;
+  feed(ConnectionLost{a});
+  EXPECT_THAT(without_pings(run_to(broke + 4s)), IsEmpty());
+  feed(Pong{a, last});
+  EXPECT_THAT(without_pings(run_to(broke + 8s)), IsEmpty());
+  EXPECT_EQ(monitor.hearts(), 1u);
+}
+
 TEST_F(HeartMonitorTest, AnAnswerToANewPingClearsTheSuspicion) {
   begin(a);
   const TimePoint broke = now;

@@ -128,7 +128,11 @@ void Hub::perform(std::vector<RegistryAction> actions, TimePoint now, std::vecto
         [&](auto& a) {
           using A = std::decay_t<decltype(a)>;
           if constexpr (std::is_same_v<A, RegistrationAccepted>) {
-            if (a.pending) hearts_.handle(Expect{a.uuid}, now);
+            if (a.pending) {
+              hearts_.handle(Expect{a.uuid}, now);
+            } else {
+              out.push_back(EngineReturned{a.uuid});
+            }
             out.push_back(RegistrationReply{a.uuid, accepted_content(a.number)});
           } else if constexpr (std::is_same_v<A, RegistrationRefused>) {
             out.push_back(RegistrationReply{a.uuid, json_text(error_content(a.error))});
@@ -170,7 +174,9 @@ std::string Hub::accepted_content(EngineNumber number) const {
   const auto period = std::chrono::duration_cast<std::chrono::milliseconds>(options_.heart.period).count();
   const std::string info =
       options_.connection_info.empty() ? "" : fmt::format(", \"connection_info\": {}", options_.connection_info);
-  return fmt::format("{{\"status\": \"ok\", \"id\": {}, \"hb_period\": {}{}}}", to_int(number), period, info);
+  const std::string ours =
+      options_.capabilities.empty() ? "" : fmt::format(", \"camshaft\": {}", options_.capabilities.dump());
+  return fmt::format("{{\"status\": \"ok\", \"id\": {}, \"hb_period\": {}{}{}}}", to_int(number), period, ours, info);
 }
 
 void Hub::strand(TimePoint now, WallTime wall) {

@@ -44,10 +44,15 @@ struct EngineChanged {
   EngineId uuid;
   bool operator==(const EngineChanged&) const = default;
 };
-/// EngineRegistered and EngineGone go to the schedulers, and to clients as notifications with notification_content().
-/// RegistrationIgnored and RegistrationDropped are for the log.
-using Action = std::variant<RegistrationReply, EngineRegistered, EngineGone, EngineChanged, Ping, SaveEngines,
-                            RegistrationIgnored, RegistrationDropped>;
+/// An engine that is registered has registered again: its connections were broken, and stand.
+struct EngineReturned {
+  EngineId uuid;
+  bool operator==(const EngineReturned&) const = default;
+};
+/// EngineRegistered, EngineReturned and EngineGone go to the schedulers, and to clients as notifications with
+/// notification_content(). RegistrationIgnored and RegistrationDropped are for the log.
+using Action = std::variant<RegistrationReply, EngineRegistered, EngineReturned, EngineGone, EngineChanged, Ping,
+                            SaveEngines, RegistrationIgnored, RegistrationDropped>;
 
 /// Content of registration_notification and unregistration_notification.
 std::string notification_content(EngineNumber number, const EngineId& uuid);
@@ -60,8 +65,8 @@ class Hub {
  public:
   struct Options {
     HeartMonitor::Options heart;
-    std::optional<Duration> registration_timeout;  // else 30 s or ten periods, whichever is longer
-    std::string connection_info;                   // JSON text for registration replies; empty: left out
+    std::optional<Duration> registration_timeout;            // else 30 s or ten periods, whichever is longer
+    std::string connection_info;                             // JSON text for registration replies; empty: left out
     nlohmann::json capabilities = nlohmann::json::object();  // of this controller, told to clients that connect
   };
 
@@ -96,6 +101,7 @@ class Hub {
   bool recalls(const EngineId& uuid) const { return recalling_.contains(uuid); }
   std::string engine_state() const { return render_engine_state(registry_.state()); }
   std::size_t pending() const { return pending_.size(); }
+  bool is_pending(const MsgId& id) const { return pending_.contains(id); }
   std::size_t unassigned() const { return unassigned_; }
   /// Throws std::logic_error when counters and pending tasks contradict each other.
   void check() const;

@@ -98,6 +98,19 @@ Socket::Socket(Context& context, const SocketOptions& options)
     if (!options.identity.empty() &&
         zmq_setsockopt(handle_, ZMQ_ROUTING_ID, options.identity.data(), options.identity.size()) != 0)
       throw NetError(fmt::format("bad socket identity '{}'", options.identity));
+    if (options.watch_peer) {
+      // A peer that falls silent on a connection it opened is noticed, and the connection made anew, attempt by
+      // attempt: the kernel's own patience would outlast ours.
+      set(handle_, ZMQ_HEARTBEAT_IVL, 5000);
+      set(handle_, ZMQ_HEARTBEAT_TIMEOUT, 5000);
+      set(handle_, ZMQ_CONNECT_TIMEOUT, 2000);
+      set(handle_, ZMQ_RECONNECT_IVL, 100);
+      set(handle_, ZMQ_RECONNECT_IVL_MAX, 1000);
+    }
+    set(handle_, ZMQ_TCP_KEEPALIVE, 1);
+    set(handle_, ZMQ_TCP_KEEPALIVE_IDLE, 60);
+    set(handle_, ZMQ_TCP_KEEPALIVE_INTVL, 15);
+    set(handle_, ZMQ_TCP_KEEPALIVE_CNT, 4);
     if (options.mandatory) set(handle_, ZMQ_ROUTER_MANDATORY, 1);
     if (options.handover) set(handle_, ZMQ_ROUTER_HANDOVER, 1);
     if (options.subscribe_all) zmq_setsockopt(handle_, ZMQ_SUBSCRIBE, "", 0);
@@ -146,6 +159,8 @@ void Socket::connect(const std::string& endpoint) {
 }
 
 void Socket::disconnect(const std::string& endpoint) { zmq_disconnect(handle_, endpoint.c_str()); }
+
+void Socket::abandon() { set(handle_, ZMQ_LINGER, 0); }
 
 Sent Socket::send(const Frames& frames) {
   for (std::size_t i = 0; i < frames.size(); ++i) {

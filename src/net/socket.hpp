@@ -47,6 +47,7 @@ struct SocketOptions {
   bool mandatory = false;               // router: send() to an unknown peer says so instead of dropping
   bool handover = false;                // router: a newcomer with a known identity replaces the old connection
   bool subscribe_all = false;           // sub: everything
+  bool watch_peer = false;              // connect: notice a peer that falls silent within 10 s, and connect again
   bool monitor = false;                 // events() reports connections; see Socket::on_events in Loop
 };
 
@@ -76,6 +77,8 @@ class Socket final {
   int port(std::size_t nth = 0) const;
   void connect(const std::string& endpoint);
   void disconnect(const std::string& endpoint);
+  /// Undelivered messages are dropped at the end, and the socket does not connect again for them meanwhile.
+  void abandon();
 
   /// Sends without blocking. Small frames are copied, large ones travel by reference.
   Sent send(const Frames& frames);

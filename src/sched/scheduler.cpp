@@ -40,12 +40,20 @@ std::vector<Action> Scheduler::handle(Event event, TimePoint now) {
 }
 
 void Scheduler::handle(Event event, TimePoint now, std::vector<Action>& out) {
+  begin(now, out);
+  std::visit([this](auto& e) { on(std::move(e)); }, event);
+  finish_event();
+}
+
+void Scheduler::begin(TimePoint now, std::vector<Action>& out) {
   now_ = now;
   out_ = &out;
-  std::visit([this](auto& e) { on(std::move(e)); }, event);
+}
+
+void Scheduler::finish_event() {
   if (phase_ == Phase::draining && live_ == 0) {
     phase_ = Phase::closed;
-    out.push_back(Closed{});
+    out_->push_back(Closed{});
   }
   out_ = nullptr;
   check_in_debug_builds();
@@ -70,24 +78,8 @@ void Scheduler::on(Submit&& event) {
                          std::move(text), std::nullopt});
     return;
   }
-  const Slot slot = new_slot();
+  const Slot slot = enlist(event, fingerprint);
   Task& task = tasks_[slot];
-  task.arrival = ++arrivals_;
-  // A task with priority stands where it would if it had come so much earlier: whoever waits is overtaken by those who
-  // come within that time, and by nobody who comes later.
-  last_turn_ = std::max(last_turn_, static_cast<std::int64_t>(now_.time_since_epoch().count()));
-  const std::int64_t priority =
-      std::clamp<std::int64_t>(event.requirements.priority, -kHighestPriority, kHighestPriority);
-  task.turn = last_turn_ - priority * static_cast<std::int64_t>(options_.aging.count());
-  task.fingerprint = fingerprint;
-  task.id = std::move(event.id);
-  task.client = std::move(event.client);
-  task.payload = std::move(event.payload);
-  task.retries_left = std::max(event.requirements.retries, 0);
-  task.label = label_fingerprint(event.requirements.label);
-  table_.add_live(fingerprint, slot);
-  ++live_;
-
   if (phase_ != Phase::open) {
     fail(slot, FailureKind::aborted, fmt::format("Task '{}' was refused: the controller is stopping", task.id.value));
     settle(std::nullopt);
@@ -131,6 +123,28 @@ void Scheduler::on(EngineJoined&& event) {
     }
   }
   settle(slot);
+}
+
+/// A slot for a task that was not known before.
+Slot Scheduler::enlist(Submit& event, std::uint64_t fingerprint) {
+  const Slot slot = new_slot();
+  Task& task = tasks_[slot];
+  task.arrival = ++arrivals_;
+  // A task with priority stands where it would if it had come so much earlier: whoever waits is overtaken by those who
+  // come within that time, and by nobody who comes later.
+  last_turn_ = std::max(last_turn_, static_cast<std::int64_t>(now_.time_since_epoch().count()));
+  const std::int64_t priority =
+      std::clamp<std::int64_t>(event.requirements.priority, -kHighestPriority, kHighestPriority);
+  task.turn = last_turn_ - priority * static_cast<std::int64_t>(options_.aging.count());
+  task.fingerprint = fingerprint;
+  task.id = std::move(event.id);
+  task.client = std::move(event.client);
+  task.payload = std::move(event.payload);
+  task.retries_left = std::max(event.requirements.retries, 0);
+  task.label = label_fingerprint(event.requirements.label);
+  table_.add_live(fingerprint, slot);
+  ++live_;
+  return slot;
 }
 
 /// A new engine, or one that left and is back within its grace time, gets its slot and its place in the index.

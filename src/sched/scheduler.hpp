@@ -51,6 +51,26 @@ class Scheduler {
   void handle(Event event, TimePoint now, std::vector<Action>& out);
   std::vector<Action> handle(Event event, TimePoint now);
 
+  // adoption.cpp: what a controller does after a crash, or an engine after a broken connection.
+  /// Takes over a task that `engine` holds already: it counts as running there, and nothing is sent. When the engine is
+  /// gone, the task fails or is repeated as if it had just died. A task that is known is left alone.
+  void adopt(Submit task, const EngineId& engine, TimePoint now, std::vector<Action>& out);
+  /// A task that ended under an earlier controller: others may depend on it.
+  void remember(const MsgId& id, bool success);
+  /// A task that an engine is said to have, and how often it had been sent by then.
+  struct InFlight {
+    MsgId id;
+    std::uint32_t dispatches;
+    bool operator==(const InFlight&) const = default;
+  };
+  std::vector<InFlight> in_flight(const EngineId& engine) const;
+  /// The engine never got the task: it goes elsewhere, at no cost.
+  void give_back(const InFlight& task, const EngineId& engine, TimePoint now, std::vector<Action>& out);
+  /// The engine has run the task, but its reply is not to be had: it fails, or is repeated if it has retries.
+  void lose_result(const InFlight& task, const EngineId& engine, TimePoint now, std::vector<Action>& out);
+  /// Whether the id is that of a task that is waiting or running (true) or has ended (false); nullopt: never seen.
+  std::optional<bool> is_live(const MsgId& id) const;
+
   /// When a Tick is wanted next.
   std::optional<TimePoint> next_deadline() const;
 
@@ -193,6 +213,10 @@ class Scheduler {
   void on(Abort&& event);
   void on(Drain&& event);
   void on(EngineChanged&& event);
+  void begin(TimePoint now, std::vector<Action>& out);
+  void finish_event();
+  Slot enlist(Submit& event, std::uint64_t fingerprint);
+  std::optional<Slot> sent_to(const InFlight& task, const EngineId& engine) const;
 
   // scheduler.cpp: the life of a task
   void admit_engine(EngineJoined&& event, Slot& slot);

@@ -20,6 +20,8 @@ constexpr Duration kTick = 500ms;
 // Submissions that follow each other this closely are a burst; they wait so long at most.
 constexpr Duration kBurst = 50us;
 constexpr Duration kMoment = 300us;
+// Engines that a returned controller does not know yet: they have to notice that it was away, and to register.
+constexpr Duration kEngineGrace = 40s;
 
 std::string text_of(const nlohmann::json& object, const char* key) {
   const auto found = object.find(key);
@@ -99,8 +101,10 @@ void ClientIo::open_line(Channel channel, int port) {
   Line& opened = line(channel);
   opened.address = wire::url(connection_, port);
   net::SocketOptions options{net::SocketType::dealer};
+  options.identity = session_;  // the same after a reconnection: answers find us
   options.linger = options_.linger;
   options.monitor = true;
+  options.watch_peer = true;
   options.connect = {opened.address};
   opened.socket = std::make_unique<net::Socket>(context_, options);
   loop_.on_event(*opened.socket, [this, channel](const net::SocketEvent& event) { on_line_event(channel, event); });
@@ -112,6 +116,7 @@ void ClientIo::open_sockets() {
     net::SocketOptions options{net::SocketType::sub};
     options.subscribe_all = true;
     options.monitor = true;
+    options.watch_peer = true;
     options.connect = {wire::url(connection_, port)};
     auto socket = std::make_unique<net::Socket>(context_, options);
     loop_.on_event(*socket, [this, &up](const net::SocketEvent& event) {
@@ -177,22 +182,45 @@ void ClientIo::on_line_event(Channel channel, const net::SocketEvent& event) {
       ready_if_complete();
     } else if (channel == Channel::query) {
       send_connection_request();  // a new controller may have other engines
+    } else {
+      resume_lines();
     }
   }
   if (event.kind != net::SocketEvent::Kind::disconnected || !changed.up) return;
   changed.up = false;
+  on_line_lost(channel);
+}
+
+void ClientIo::on_line_lost(Channel channel) {
+  const bool resumable = resumes_ && (channel == Channel::task || channel == Channel::mux);
+  if (resumable) resume_.broke(channel);
+  if (channel == Channel::query) {
+    greeted_ = false;
+    was_lost_ = true;
+    if (resumes_)
+      log_.warning("lost the controller at {}: waiting for it to come back (at most {:g} s)", line(channel).address,
+                   std::chrono::duration<double>(options_.patience).count());
+  }
+  // What was sent over the broken connection may have been lost. A controller of ours will be asked; of another, the
+  // answers would find nobody.
+  if (!resumable) give_up(channel, newest_seq_ + 1, kDrainTime);
+  const Duration absence = resumable ? options_.patience : kAbsence;
+  const std::uint64_t outage = ++line(channel).outages;
+  loop_.at(clock_.now() + absence, [this, channel, outage] {
+    if (line(channel).up || line(channel).outages != outage) return;
+    line(channel).lost = true;
+    resume_.settled(channel);
+    give_up(channel, newest_seq_ + 1, Duration::zero());
+  });
+}
+
+// Fails what is outstanding from before, once replies that have been received are handled.
+void ClientIo::give_up(Channel channel, std::uint64_t before, Duration after) {
   const std::string reason = fmt::format(
       "The connection to the controller at {} broke while the request was outstanding. Is it still running?",
-      changed.address);
-  // A router knows us by our connection: answers to what was sent over the broken one find nobody.
-  const client::Seq before{newest_seq_ + 1};
-  loop_.at(clock_.now() + kDrainTime, [this, channel, before, reason] {
-    handle(client::ChannelLost{channel, before, reason});
-  });
-  loop_.at(clock_.now() + kAbsence, [this, channel, reason] {
-    if (line(channel).up) return;
-    line(channel).lost = true;
-    handle(client::ChannelLost{channel, client::Seq{newest_seq_ + 1}, reason});
+      line(channel).address);
+  loop_.at(clock_.now() + after, [this, channel, before, reason] {
+    handle(client::ChannelLost{channel, client::Seq{before}, reason});
   });
 }
 
@@ -268,6 +296,7 @@ void ClientIo::begin(Queued queued) {
     return;
   }
   sending_ = &queued.submission;
+  resume_.keep(queued.request->seq_, queued.submission);
   handle(client::Submitted{client::Seq{queued.request->seq_}, queued.submission.channel, queued.submission.msg_type,
                            queued.submission.engine, queued.request});
   sending_ = nullptr;
@@ -330,21 +359,20 @@ void ClientIo::send_tasks() {
   line(Channel::task).socket->send(tasks_.take({}, header, signer_));
 }
 
-template <class Event>
-void ClientIo::handle(Event event) {
-  core_.handle(std::move(event), clock_.now(), actions_);
-  perform_all();
-}
-
 void ClientIo::perform_all() {
   const auto request_of = [](const client::Owner& owner) { return std::static_pointer_cast<Request>(owner); };
   for (client::Action& action : actions_) {
     if (auto* transmitted = std::get_if<client::Transmit>(&action)) {
       const RequestPtr request = request_of(transmitted->owner);
       transmit(request->seq_, request->submitted(), std::move(*sending_));
+    } else if (auto* retransmitted = std::get_if<client::Retransmit>(&action)) {
+      const auto request = request_of(retransmitted->owner);
+      if (auto submission = resume_.again(request->seq_))
+        transmit(request->seq_, request->submitted(), std::move(*submission));
     } else if (auto* answer = std::get_if<client::Answer>(&action)) {
-      board_->answer(request_of(answer->owner), std::move(answer->reply), answer->status, answer->outputs_done,
-                     clock_.wall());
+      const auto request = request_of(answer->owner);
+      resume_.forget(request->seq_);
+      board_->answer(request, std::move(answer->reply), answer->status, answer->outputs_done, clock_.wall());
     } else if (auto* show = std::get_if<client::Show>(&action)) {
       board_->show(*request_of(show->owner), std::move(show->message));
     } else if (auto* outputs = std::get_if<client::OutputsDone>(&action)) {
@@ -382,6 +410,7 @@ void ClientIo::take_reply(wire::Parts parts) {
     on_connection_reply(parts);
     return;
   }
+  if (parent.view().starts_with(question_prefix())) return on_fates(parts);
   client::Reply reply;
   reply.date = client::text_field(parts.header, "date");
   reply.content = std::move(parts.content);
@@ -408,8 +437,14 @@ void ClientIo::on_connection_reply(const wire::Parts& parts) {
   const auto ours = content.find("camshaft");  // what this controller understands beyond the original
   batches_ =
       ours != content.end() && ours->is_object() && ours->value("batch", nlohmann::json()) == wire::kBatchVersion;
+  resumes_ = ours != content.end() && ours->is_object() &&
+             ours->value(std::string(wire::kResumeKey), nlohmann::json()) == true;
   answered_ = true;
+  if (was_lost_ && resumes_) known.grace = kEngineGrace;
   handle(std::move(known));
+  was_lost_ = false;
+  greeted_ = true;
+  resume_lines();
   ready_if_complete();
 }
 
@@ -431,7 +466,7 @@ void ClientIo::on_notification(Frames frames) {
   const EngineId id(text_of(content, "uuid"));
   if (id.empty() || number == content.end() || !number->is_number_integer()) return;
   if (header->msg_type == "registration_notification")
-    handle(client::EngineJoined{EngineNumber{number->get<std::int32_t>()}, id});
+    resume_engine(EngineNumber{number->get<std::int32_t>()}, id);
   else if (header->msg_type == "unregistration_notification")
     handle(client::EngineLeft{id});
 }

@@ -13,6 +13,7 @@
 #include "client/client_core.hpp"
 #include "net/loop.hpp"
 #include "net/socket.hpp"
+#include "service/client_resume.hpp"
 #include "service/client_service.hpp"
 #include "wire/batch.hpp"
 #include "wire/message.hpp"
@@ -52,6 +53,7 @@ class ClientIo final {
     std::unique_ptr<net::Socket> socket;
     bool up = false;
     bool lost = false;  // down for so long that requests are refused
+    std::uint64_t outages = 0;  // so many times it broke
   };
 
   void open_sockets();
@@ -59,6 +61,16 @@ class ClientIo final {
   void on_line_event(client::Channel channel, const net::SocketEvent& event);
   void on_reply(Frames frames);
   void take_reply(wire::Parts parts);
+  void on_line_lost(client::Channel channel);
+  void give_up(client::Channel channel, std::uint64_t before, Duration after);
+  // client_reconnect.cpp
+  void resume_lines();
+  void ask_all(client::Channel channel);
+  void ask_again(client::Channel channel);
+  void resume_engine(EngineNumber number, const EngineId& id);
+  std::string question_prefix() const { return connection_id_ + "_"; }
+  void ask_fates(client::Channel channel, const EngineId& engine, std::vector<MsgId> ids);
+  void on_fates(const wire::Parts& parts);
   void on_notification(Frames frames);
   void on_output(Frames frames);
   void on_connection_reply(const wire::Parts& parts);
@@ -76,7 +88,10 @@ class ClientIo final {
   void transmit(std::uint64_t seq, WallTime submitted, Submission submission);
   void send_tasks();
   template <class Event>
-  void handle(Event event);
+  void handle(Event event) {
+    core_.handle(std::move(event), clock_.now(), actions_);
+    perform_all();
+  }
   void perform_all();
   void shut(std::string reason);
   bool verified(const wire::Parts& parts);
@@ -94,7 +109,12 @@ class ClientIo final {
   net::Context context_;
   net::Loop loop_;
   client::ClientCore core_;
-  client::Actions actions_;        // of the event being handled
+  client::Actions actions_;  // of the event being handled
+  ClientResume resume_;
+  bool resumes_ = false;   // the controller answers questions about requests that it may have lost
+  bool greeted_ = false;   // it has said so since the connection to it was made
+  bool was_lost_ = false;  // the hub's line broke: the next greeting may be that of another controller
+  std::uint64_t questions_ = 0;
   Submission* sending_ = nullptr;  // what a Transmit action sends
   wire::Batch tasks_;              // those of one round of the inbox; empty between rounds
   std::uint64_t envelopes_ = 0;    // sent so far

@@ -28,9 +28,10 @@
 namespace camshaft::service {
 
 struct ClientOptions {
-  Duration timeout = std::chrono::seconds(10);  // for the controller's first answer
-  std::string username = "username";            // in the headers
-  std::chrono::milliseconds linger{1000};       // how long close() waits for unsent messages to leave
+  Duration timeout = std::chrono::seconds(10);   // for the controller's first answer
+  std::string username = "username";             // in the headers
+  std::chrono::milliseconds linger{1000};        // how long close() waits for unsent messages to leave
+  Duration patience = std::chrono::seconds(60);  // for a controller that was there to come back
 };
 
 struct Submission {

@@ -16,6 +16,7 @@
 #include "service/relay_service.hpp"
 #include "service/task_service.hpp"
 #include "wire/batch.hpp"
+#include "wire/resume.hpp"
 
 namespace camshaft::service {
 
@@ -115,6 +116,7 @@ struct Controller::Parts {
   }
   void plan_addresses();
   void write_files();
+  void expect_engines();
   void remove_files();
   void deliver(std::vector<Traffic> traffic) { hub->record(std::move(traffic)); }
   HubListeners listeners();
@@ -201,6 +203,7 @@ void Controller::Parts::plan_addresses() {
   hub_options.heart.expect_for = config.registration_timeout;
   hub_options.registration_timeout = config.registration_timeout;
   hub_options.capabilities["batch"] = wire::kBatchVersion;
+  hub_options.capabilities[std::string(wire::kResumeKey)] = true;
   hub = std::make_unique<HubService>(context, hub_loop, hub_at, std::move(hub_options), *records,
                                      config.engine_state_file, origin(0), listeners(), log);
   relay = std::make_unique<RelayService>(context, relay_loop, ChannelAddresses{mux_clients, mux.engine},
@@ -260,6 +263,7 @@ HubListeners Controller::Parts::listeners() {
         });
         task_loop.post([this, engine_id] { tasks->engine_left(engine_id); });
       },
+      [this](const EngineId& engine_id) { task_loop.post([this, engine_id] { tasks->engine_returned(engine_id); }); },
       [this] { hub_loop.stop(); },
       [this](std::function<void()> then) {
         relay_loop.post([this, then = std::move(then)]() mutable {
@@ -297,6 +301,20 @@ TaskTap Controller::Parts::task_tap() {
           }};
 }
 
+// With the same ports and key, the engines of the controller before come back and may hold its tasks.
+void Controller::Parts::expect_engines() {
+  const auto text = wire::read_file(config.engine_state_file);
+  const auto state = text ? hub::parse_engine_state(*text) : Result<hub::EngineState>(text.error());
+  if (!state) return;
+  std::vector<EngineId> engines;
+  for (const auto& [number, uuid] : state->engines) {
+    engines.push_back(uuid);
+    // Requests that come before the engine does wait for it, as for one that is known.
+    relay->expect(uuid);
+  }
+  tasks->resume().expect(std::move(engines), (config.max_misses + 1) * config.heart_period);
+}
+
 void Controller::Parts::write_files() {
   if (earlier) return;
   value_or_throw(wire::write_private_file(config.engine_file, render(engine)));
@@ -317,6 +335,7 @@ void Controller::Parts::remove_files() {
 
 Controller::Controller(ControllerConfig config, const Clock& clock, Log& log)
     : parts_(std::make_unique<Parts>(std::move(config), clock, log)) {
+  if (parts_->earlier) parts_->expect_engines();
   if (parts_->config.restore) parts_->hub->restore();
   parts_->write_files();
 }

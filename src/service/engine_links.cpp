@@ -19,6 +19,7 @@ net::SocketOptions options(net::SocketType type, const EngineId& uuid) {
   made.identity = uuid.value;
   made.linger = kLinger;
   made.monitor = true;
+  made.watch_peer = true;
   return made;
 }
 
@@ -91,6 +92,10 @@ EngineLinks::EngineLinks(net::Context& context, net::Loop& loop, const wire::Eng
 
 EngineLinks::~EngineLinks() {
   for (net::Socket* socket : {&registration_, &shell_, &control_, &iopub_, &hb_ping_, &hb_pong_}) loop_.forget(*socket);
+}
+
+void EngineLinks::abandon() {
+  for (net::Socket* socket : {&registration_, &shell_, &control_, &iopub_, &hb_ping_, &hb_pong_}) socket->abandon();
 }
 
 void EngineLinks::watch(net::Socket& socket, Link link) {

@@ -34,6 +34,9 @@ class EngineLinks final {
   /// Stops watching connections other than the registration's: the loop has less to poll.
   void settle();
 
+  /// The end of these links sends nothing more: sockets that lingered would meet the next ones under the same name.
+  void abandon();
+
   void send_registration(const Frames& frames) { registration_.send(frames); }
   void send_shell(const Frames& frames) { shell_.send(frames); }
   void send_control(const Frames& frames) { control_.send(frames); }

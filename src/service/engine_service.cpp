@@ -12,6 +12,7 @@
 #include "core/properties.hpp"
 #include "core/spin.hpp"
 #include "wire/json.hpp"
+#include "wire/resume.hpp"
 
 namespace camshaft::service {
 
@@ -209,6 +210,7 @@ void EngineService::read_connection() {
 
 void EngineService::close_links() {
   replies_.clear();
+  if (links_) links_->abandon();
   links_.reset();
   answering_ = false;
   last_ping_.reset();
@@ -240,6 +242,8 @@ void EngineService::on_registration(Frames frames) {
     engine::Accepted accepted{EngineNumber{content["id"].get<std::int32_t>()}};
     if (content.contains("hb_period") && content["hb_period"].is_number())
       accepted.hb_period = milliseconds(content["hb_period"].get<std::int64_t>());
+    if (const auto ours = content.find("camshaft"); ours != content.end() && ours->is_object())
+      accepted.resumes = ours->value(std::string(wire::kResumeKey), nlohmann::json()) == true;
     number_.store(to_int(accepted.number));
     number_changed_(accepted.number);
     feed(accepted);
@@ -332,6 +336,8 @@ void EngineService::on_request(wire::Message message) {
     send_reply(task, reply);
     return;
   }
+  if (message.header.msg_type == wire::kResumeQuery || message.header.msg_type == wire::kResumeRequest)
+    return tell_fates(message);
   if (engine::is_about_tasks(message.header.msg_type)) return on_task_word(message);
   queue(std::move(message), false);
 }
@@ -460,7 +466,7 @@ void EngineService::answer_finished() {
 }
 
 void EngineService::send_reply(const EngineTask& task, const EngineReply& reply) {
-  if (!links_ || task.identities.empty()) return;  // whoever asked went with the controller
+  if (!signer_ || task.identities.empty()) return;
   const std::string peer = task.identities[0].str();
   wire::Parts out;
   out.header = header(engine::reply_type(task.msg_type));
@@ -473,6 +479,9 @@ void EngineService::send_reply(const EngineTask& task, const EngineReply& reply)
   }
   out.content = Blob::of(reply.content);
   out.buffers = reply.buffers;
+  // Whether it arrives is not known here; while the controller is away, it cannot.
+  if (!reply.recalled) keep_reply(task, out);
+  if (!links_) return;
   if (task.on_control) {
     links_->send_control(wire::encode(task.identities, std::move(out), *signer_));
   } else {

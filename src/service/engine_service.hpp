@@ -21,6 +21,7 @@
 
 #include "core/log.hpp"
 #include "engine/control.hpp"
+#include "engine/ledger.hpp"
 #include "engine/membership.hpp"
 #include "engine/request_queue.hpp"
 #include "net/loop.hpp"
@@ -130,6 +131,10 @@ class EngineService final {
   void settle(const std::vector<engine::Action>& actions);
   void answer_finished();
   void send_reply(const EngineTask& task, const EngineReply& reply);
+  void keep_reply(const EngineTask& task, const wire::Parts& reply);
+  // engine_resume.cpp
+  void tell_fates(const wire::Message& question);
+  void expire_replies();
   void send_iopub(EngineParent& parent, const std::string& msg_type, std::string content, std::string metadata,
                   std::vector<Blob> buffers);
   void send_status(EngineParent& parent, std::string_view state);
@@ -168,6 +173,8 @@ class EngineService final {
   std::map<Errc, std::size_t> dropped_;  // since the last line about it
   bool dropped_timer_ = false;
   std::uint64_t next_ticket_ = 1;
+  engine::Ledger ledger_;  // what was answered
+  bool expiry_timer_ = false;
 
   // Both threads, under queue_mutex_; held for moments, never while sending or running user code.
   std::mutex queue_mutex_;

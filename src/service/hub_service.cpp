@@ -1,9 +1,11 @@
 #include "service/hub_service.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/date.hpp"
 #include "wire/connection_file.hpp"
+#include "wire/json.hpp"
 
 namespace camshaft::service {
 
@@ -117,7 +119,35 @@ void HubService::pass_on(std::shared_ptr<wire::Message> request, const nlohmann:
   listeners_.ask_tasks(std::move(*question), reply);
 }
 
+// Who waits for tasks that are not its own is told when one has ended, instead of asking again and again.
+void HubService::watch(const wire::Message& request) {
+  const auto question = EndWatchers::read(request.parts.content.view());
+  if (!question) {
+    queries_.send(origin_.message({request.parts.identities[0]}, "hub_error", request.parts.header,
+                                  wire::error_content("ValueError", question.error().message)));
+    return;
+  }
+  const bool news = std::any_of(question->ids.begin(), question->ids.end(),
+                                [&](const MsgId& id) { return !hub_.is_pending(id); });
+  watchers_.add(request, *question, news, loop_.clock().now());
+  answer_watchers();
+}
+
+void HubService::answer_watchers() {
+  for (const wire::Message& request : watchers_.due(loop_.clock().now()))
+    queries_.send(origin_.message({request.parts.identities[0]}, "watch_reply", request.parts.header,
+                                  R"({"status": "ok"})"));
+  const auto deadline = watchers_.next_deadline();
+  if (!deadline || (watchers_at_ && *watchers_at_ <= *deadline)) return;
+  watchers_at_ = deadline;
+  loop_.at(*deadline, [this, at = *deadline] {
+    if (watchers_at_ == at) watchers_at_.reset();
+    answer_watchers();
+  });
+}
+
 void HubService::answer(const wire::Message& request) {
+  if (request.header.msg_type == "watch_request") return watch(request);
   const nlohmann::json content = hub::parse_untrusted(request.parts.content.view());
   hub::Response response = hub_.answer(request.header.msg_type, content);
   if (auto* known = std::get_if<hub::Answer>(&response)) return send_answer(request, std::move(*known));
@@ -204,6 +234,11 @@ void HubService::perform(const hub::EngineRegistered& action) {
   log_.info("engine {} {} ({})", to_int(action.number), action.returned ? "is back" : "registered", action.uuid.value);
 }
 
+void HubService::perform(const hub::EngineReturned& action) {
+  listeners_.engine_returned(action.uuid);
+  log_.info("engine {} has connected again", action.uuid.value);
+}
+
 void HubService::perform(const hub::EngineGone& action) {
   listeners_.engine_left(action.uuid);
   publish("unregistration_notification", hub::notification_content(action.number, action.uuid));
@@ -245,6 +280,7 @@ void HubService::schedule_tick() {
 
 void HubService::record(std::vector<Traffic> traffic) {
   for (Traffic& seen : traffic) std::visit([this](auto& one) { record(std::move(one)); }, seen);
+  answer_watchers();
 }
 
 void HubService::record(MuxIn&& seen) {
@@ -268,6 +304,7 @@ void HubService::record(MuxOut&& seen) {
   if (!message) return;
   auto id = wire::parent_id(message->parts.parent.view());
   if (!id) return;
+  watchers_.ended(*id, loop_.clock().now());
   hub::Reply reply = reply_of(std::move(*id), std::move(*message));
   reply.engine = std::move(engine);
   hub_.record(hub::MuxReply{std::move(reply)}, loop_.clock().wall());
@@ -297,6 +334,7 @@ void HubService::record(TaskOut&& seen) {
   if (seen.message.header.msg_id.empty()) {  // it came with others
     if (auto header = wire::parse_header(seen.message.parts.header.view())) seen.message.header = std::move(*header);
   }
+  watchers_.ended(seen.id, loop_.clock().now());
   hub_.record(hub::TaskReplied{reply_of(std::move(seen.id), std::move(seen.message))}, loop_.clock().wall());
 }
 

@@ -15,6 +15,7 @@
 #include "core/tally.hpp"
 #include "hub/hub.hpp"
 #include "net/loop.hpp"
+#include "service/end_watchers.hpp"
 #include "service/origin.hpp"
 #include "service/record_keeper.hpp"
 #include "service/task_question.hpp"
@@ -57,6 +58,7 @@ struct HubListeners {
   std::function<void(const EngineId&, EngineNumber, std::string properties, bool recalls)> engine_joined;
   std::function<void(const EngineId&, std::string properties)> engine_changed;
   std::function<void(const EngineId&)> engine_left;
+  std::function<void(const EngineId&)> engine_returned;  // it was registered all the time, but out of reach
   std::function<void()> shut_down;
   /// Calls back on the hub's thread once all traffic seen so far has been recorded.
   std::function<void(std::function<void()>)> catch_up;
@@ -89,6 +91,8 @@ class HubService final {
  private:
   void handle_query(Frames frames);
   void answer(const wire::Message& request);
+  void watch(const wire::Message& request);
+  void answer_watchers();
   void pass_on(std::shared_ptr<wire::Message> request, const nlohmann::json& content);
   void send_answer(const wire::Message& request, hub::Answer answer);
   void submit_again(hub::Answer& answer);
@@ -98,6 +102,7 @@ class HubService final {
   void perform(const std::vector<hub::Action>& actions);
   void perform(const hub::RegistrationReply& action);
   void perform(const hub::EngineRegistered& action);
+  void perform(const hub::EngineReturned& action);
   void perform(const hub::EngineGone& action);
   void perform(const hub::EngineChanged& action);
   void perform(const hub::Ping& action);
@@ -122,6 +127,8 @@ class HubService final {
   hub::Hub hub_;
   wire::ReplayGuard replays_;
   Tally dropped_;
+  EndWatchers watchers_;
+  std::optional<TimePoint> watchers_at_;
   net::Socket queries_, notification_, ping_, pong_, resubmit_;
   std::unordered_map<int, EngineId> heart_of_descriptor_;  // connections that pongs came by
   Blob asking_;                                            // routing id of the query that is being handled

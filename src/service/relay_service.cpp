@@ -15,7 +15,7 @@ net::SocketOptions router(const std::string& address, std::string identity, bool
   options.identity = std::move(identity);
   options.bind = {address};
   options.mandatory = towards_engines;
-  options.handover = towards_engines;
+  options.handover = true;  // a peer that lost its connection is back under its name
   return options;
 }
 

@@ -62,6 +62,8 @@ class RelayService final {
   int iopub_engine_port() const { return iopub_engines_.port(); }
 
   void engine_joined(const EngineId& engine);
+  /// Holds messages for an engine of an earlier controller for a while, as for one that has joined.
+  void expect(const EngineId& engine) { engine_joined(engine); }
   void engine_left(const EngineId& engine);
   /// Asks an engine, or its nanny, for a signal to its process; nobody waits for the answer.
   void send_signal(const EngineId& engine, int signal);

@@ -17,7 +17,7 @@ net::SocketOptions router(const std::string& address, const char* identity, bool
   options.identity = identity;
   options.bind = {address};
   options.mandatory = towards_engines;
-  options.handover = towards_engines;
+  options.handover = true;  // a peer that lost its connection is back under its name
   // The answers of a last drain get this long to leave.
   options.linger = std::chrono::milliseconds(500);
   return options;
@@ -55,7 +55,21 @@ TaskService::TaskService(net::Context& context, net::Loop& loop, const std::stri
            [this](const std::string& engine, Frames frames) { channel_.send(EngineId(engine), std::move(frames)); }}),
       to_clients_({[this] { return origin_.header(wire::kBatchReply); },
                    [this]() -> const wire::Signer& { return origin_.signer(); },
-                   [this](const std::string&, Frames frames) { clients_.send(frames); }}) {
+                   [this](const std::string&, Frames frames) { clients_.send(frames); }}),
+      resume_(loop, origin_, scheduler_,
+              {[this](const EngineId& engine, Frames frames) {
+                 to_engines_.flush();  // the engine must have a task before it is asked about it
+                 channel_.send(engine, std::move(frames));
+               },
+               [this](const Frames& frames) {
+                 to_clients_.flush();
+                 clients_.send(frames);
+               },
+               [this](std::vector<sched::Action> actions) {
+                 actions_ = std::move(actions);
+                 perform_all();
+               }},
+              log) {
   loop.on_message(clients_, [this](net::Received&& received) { handle_request(std::move(received.frames)); });
   loop.on_message(engines_, [this](net::Received&& received) { handle_reply(std::move(received.frames)); });
   // Engines first: they would wait.
@@ -69,6 +83,7 @@ void TaskService::engine_joined(const EngineId& engine, EngineNumber number, std
                                 bool recalls) {
   channel_.engine_joined(engine);
   feed(sched::EngineJoined{engine, number, read_properties(engine, properties), recalls});
+  resume_.engine_back(engine);
 }
 
 void TaskService::engine_changed(const EngineId& engine, std::string_view properties) {
@@ -86,6 +101,7 @@ void TaskService::engine_left(const EngineId& engine) {
   channel_.engine_left(engine);
   to_engines_.forget(engine.value);
   feed(sched::EngineLeft{engine});
+  resume_.engine_gone(engine);
 }
 
 void TaskService::drain() { feed(sched::Drain{}); }
@@ -142,6 +158,7 @@ void TaskService::handle_request(Frames frames) {
 }
 
 void TaskService::submit(wire::Message request) {
+  if (request.header.msg_type == wire::kResumeRequest) return resume_.client_asks(request);
   auto payload = std::make_shared<Frames>(wire::join(request.parts));
   auto requirements = requirements_.parse(request.parts.metadata.view());
   ClientId client(request.parts.identities[0].str());
@@ -156,6 +173,12 @@ void TaskService::submit(wire::Message request) {
     return;
   }
   actions_.clear();
+  if (const auto home = resume_.claim(request.header.msg_id)) {
+    tap_.submitted(request);
+    tap_.dispatched(request.header.msg_id, *home);
+    resume_.adopt({request.header.msg_id, std::move(client), std::move(*requirements), payload}, *home);
+    return;
+  }
   scheduler_.handle(sched::Submit{request.header.msg_id, std::move(client), std::move(*requirements), payload},
                     loop_.clock().now(), actions_);
   // The record of a task must not be touched by somebody who uses its id again.
@@ -184,10 +207,12 @@ void TaskService::take_replies() {
 }
 
 void TaskService::finish(wire::Message reply) {
+  if (reply.header.msg_type == wire::kResumeAnswer) return resume_.engine_answers(reply);
   auto id = wire::parent_id(reply.parts.parent.view());
   const auto status = wire::parse_reply_status(reply.parts.metadata.view());
   if (!id || !status || reply.parts.identities.size() < 2)
     return drop("an engine's reply", {Errc::bad_json, "it does not say which task it answers"});
+  if (resume_.redirect(*id, reply)) return;
   reply_ = &reply;
   EngineId engine(reply.parts.identities[0].str());
   if (status->batches) to_engines_.learn(engine.value);

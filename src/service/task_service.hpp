@@ -16,6 +16,7 @@
 #include "service/origin.hpp"
 #include "service/outboxes.hpp"
 #include "service/task_question.hpp"
+#include "service/task_resume.hpp"
 
 namespace camshaft::service {
 
@@ -41,6 +42,9 @@ class TaskService final {
                      bool recalls = false);
   void engine_changed(const EngineId& engine, std::string_view properties);
   void engine_left(const EngineId& engine);
+  /// What was sent to the engine may have been lost: its connection broke, and it is back.
+  void engine_returned(const EngineId& engine) { resume_.engine_back(engine); }
+  TaskResume& resume() { return resume_; }
   /// Answers everything that has not started; new tasks are refused from now on.
   void drain();
   /// The content of the reply. why: {"why": {id: text}}, without ids that are unknown here. cancel: {"ended": the ids
@@ -83,6 +87,7 @@ class TaskService final {
   net::Socket engines_;
   EngineChannel channel_;
   Outboxes to_engines_, to_clients_;
+  TaskResume resume_;
   wire::Message* reply_ = nullptr;      // the reply that the current event is about
   std::vector<sched::Action> actions_;  // of the current event; kept for its memory
   std::optional<TimePoint> tick_at_;

@@ -184,15 +184,18 @@ def test_engines_may_start_before_the_controller(cluster: Start, processes: Proc
 def test_engines_come_back_to_a_killed_controller(cluster: Start, reuse: bool) -> None:
     args = ["--reuse"] if reuse else []
     site = cluster(2, controller_args=args)
-    client = site.client()
+    client = site.client(reconnect_timeout=PATIENCE if reuse else 1.0)
     before = ports(site.client_file)
     client[:].push({"kept": 11}, block=True)
     running = client[0].apply_async(hold_deaf, 40_000_000)
     holding(running)
     site.controller.kill()
-    with pytest.raises(error.RemoteError, match="broke"):
-        running.get(PATIENCE)
+    if not reuse:
+        with pytest.raises(error.RemoteError, match="broke"):
+            running.get(PATIENCE)
     again = cluster(0, controller_args=args)
+    if reuse:
+        assert running.get(PATIENCE) == sum(range(40_000_000))
     after = ports(site.client_file)
     assert (after["key"] == before["key"]) is reuse
     client = again.client(engines=2)

@@ -74,7 +74,7 @@ class FakeCore:
         self.hold = False
         self.properties = {}
         self.requests = []
-        self.answers = {}
+        self.answers = {"watch_request": {}}
         self.answer_buffers = {}
         self.changed = threading.Condition()
         self.watched = set()
@@ -240,7 +240,7 @@ def make_client(core):
 
     class FakeClient(Client):
         @staticmethod
-        def _connect(connection, timeout):
+        def _connect(connection, timeout, reconnect_timeout):
             assert json.loads(connection).keys() == INFO.keys()
             return core
 

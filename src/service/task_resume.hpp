@@ -1,0 +1,93 @@
+// service/task_resume.hpp: the scheduler's shell after a broken connection or a crash: asks engines what they hold,
+// tells clients what to send again, and takes over the tasks of an earlier controller. Thread: that of its loop. Owns:
+// the open questions, and the claims: tasks that an engine holds and whose client has
+//         been asked to send them again. Borrows the scheduler.
+// Errors: messages that cannot be read are dropped and logged; every wait ends, by an answer, an engine's end or a
+// time.
+#pragma once
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/log.hpp"
+#include "net/loop.hpp"
+#include "sched/reconciler.hpp"
+#include "sched/scheduler.hpp"
+#include "service/origin.hpp"
+#include "wire/message.hpp"
+#include "wire/resume.hpp"
+
+namespace camshaft::service {
+
+class TaskResume final {
+ public:
+  struct Hooks {
+    std::function<void(const EngineId&, Frames)> to_engine;
+    std::function<void(const Frames&)> to_client;
+    std::function<void(std::vector<sched::Action>)> perform;
+  };
+  /// Replies that are on record, ready to be sent to the client that asks. Called on the loop's thread.
+  using Found = std::vector<std::pair<MsgId, Frames>>;
+  /// Looks up which of the ids have ended, and calls back on the loop's thread.
+  using Records = std::function<void(std::vector<MsgId>, ClientId, std::function<void(Found)>)>;
+
+  TaskResume(net::Loop& loop, Origin& origin, sched::Scheduler& scheduler, Hooks hooks, Log& log)
+      : loop_(loop), origin_(origin), scheduler_(scheduler), hooks_(std::move(hooks)), log_(log) {}
+
+  void use(Records records) { records_ = std::move(records); }
+  /// Engines of an earlier controller that may come back within `wait`.
+  void expect(std::vector<EngineId> engines, Duration wait);
+  /// Unfinished tasks of an earlier controller, in the order in which they were submitted. They run once it is certain
+  /// that they are not running.
+  void restore(std::vector<sched::Submit> tasks);
+
+  void engine_back(const EngineId& engine);
+  void engine_gone(const EngineId& engine);
+  void client_asks(const wire::Message& question);
+  void engine_answers(const wire::Message& answer);
+
+  /// The engine that holds this task, when its client has sent it again for that.
+  std::optional<EngineId> claim(const MsgId& id);
+  void adopt(sched::Submit task, const EngineId& home);
+  /// True when the reply was one that a client of a task that has ended still waits for; it is sent there.
+  bool redirect(const MsgId& id, const wire::Message& reply);
+
+ private:
+  struct Question {  // of a client; the round's conclusion is its answer
+    ClientId client;
+    Blob header;
+    std::vector<MsgId> held;
+  };
+  void ask_engines(ClientId client, Blob header, std::vector<MsgId> held, std::vector<MsgId> ids);
+  void perform(std::vector<sched::ReconcilerAction> actions);
+  void conclude(sched::Concluded concluded);
+  void conclude_restore(sched::Concluded concluded);
+  void send_question(const EngineId& engine, wire::ResumeAsk ask);
+  void settle_in_flight(const EngineId& engine, const wire::Fates& fates);
+  void check_soon(const EngineId& engine);
+  void check(const EngineId& engine);
+  void fail(sched::Submit task, std::string text);
+  void schedule_tick();
+  void ask_again_later();
+
+  net::Loop& loop_;
+  Origin& origin_;
+  sched::Scheduler& scheduler_;
+  Hooks hooks_;
+  Log& log_;
+  Records records_;
+  sched::Reconciler reconciler_;
+  std::unordered_map<std::uint64_t, Question> questions_;  // by round
+  std::unordered_map<MsgId, sched::Submit> restoring_;     // tasks of restore(), until its round is over
+  std::optional<std::uint64_t> restore_round_;
+  std::unordered_map<MsgId, EngineId> claims_;
+  std::unordered_map<MsgId, ClientId> wanted_;  // ended, but the reply has not reached the client
+  std::unordered_map<EngineId, std::vector<sched::Scheduler::InFlight>> checks_;  // what an engine was asked about
+  std::set<EngineId> check_due_;
+  std::optional<TimePoint> tick_at_;
+  bool asking_again_ = false;
+};
+
+}  // namespace camshaft::service

@@ -1,0 +1,185 @@
+"""Results outlive their client, and with a database their controller."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import camshaft
+import pytest
+from processes import ClusterUnderTest, wait_until
+from processes import at_the_prompt as mine
+
+Start = Callable[..., ClusterUnderTest]
+PATIENCE = 60.0
+
+LEAVING_CLIENT = """
+import sys, time
+import camshaft
+
+connection, runs, kept, count, seconds = sys.argv[1:]
+rc = camshaft.Client(connection, timeout=30)
+rc.wait_for_engines(2, timeout=60)
+
+def note(runs, n, seconds):
+    import time
+    with open(runs, "a") as file:
+        file.write(f"{n}\\n")
+    time.sleep(seconds)
+    return -n
+
+note.__module__ = "__main__"
+view = rc.load_balanced_view()
+with view.temp_flags(label="night run"):
+    results = view.map_async(note, [runs] * int(count), range(int(count)), [float(seconds)] * int(count), chunksize=5)
+other = view.apply_async(abs, -1)
+results.save(kept)
+other.get(60)
+rc.hub_history()  # answered once everything before it is on record
+print("session", rc.session, flush=True)
+time.sleep(600 if kept.endswith(".killed") else 0)
+"""
+
+
+@mine
+def note(path: str, n: int, seconds: float) -> int:
+    """Leaves a line for each time it runs."""
+    import time
+
+    with open(path, "a") as file:
+        file.write(f"{n}\n")
+    time.sleep(seconds)
+    return -n
+
+
+def runs(path: Path) -> list[int]:
+    """Which numbers have run, as often as they did."""
+    return sorted(int(line) for line in path.read_text().split()) if path.exists() else []
+
+
+def leave(site: ClusterUnderTest, folder: Path, name: str, count: int, seconds: float) -> tuple[str, Path, Path]:
+    """A client that submits and is gone: its session, its runs and the file it has written."""
+    kept, log = folder / name, folder / f"{name}.runs"
+    arguments = [str(site.client_file), str(log), str(kept), str(count), str(seconds)]
+    user = site.processes.start([sys.executable, "-c", LEAVING_CLIENT, *arguments])
+    wait_until(lambda: "session" in user.output or not user.running, "the client to submit")
+    session = user.output.partition("session ")[2].strip()
+    assert session, user.output
+    if name.endswith(".killed"):
+        user.kill()
+    else:
+        assert user.wait() == 0
+    return session, log, kept
+
+
+@pytest.mark.parametrize("name", ["left", "left.killed"])
+def test_another_client_gets_what_was_left(cluster: Start, tmp_path: Path, name: str) -> None:
+    site = cluster(2, cluster_id="night")
+    session, log, kept = leave(site, tmp_path, name, 100, 0.02)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    client: Any = camshaft.Client(cluster_id="night", timeout=30)
+    site.clients.append(client)
+    whole = camshaft.load_result(kept, client)
+    assert whole.get(PATIENCE) == [-n for n in range(100)]
+    labelled = client.attach(label="night run")
+    assert [n for part in labelled.get(PATIENCE) for n in part] == [-n for n in range(100)]
+    assert len(client.attach(session=session)) == len(labelled) + 1
+    assert len(client.attach(label="night run", session=session)) == len(labelled)
+    assert runs(log) == list(range(100))
+    whole.save(tmp_path / "again")
+    client.close()
+    assert camshaft.load_result(tmp_path / "again", client).get(0) == [-n for n in range(100)]
+
+
+def test_what_cannot_be_attached_is_said(cluster: Start, tmp_path: Path) -> None:
+    client = cluster(1).client()
+    with pytest.raises(ValueError, match="a label or a session"):
+        client.attach()
+    with pytest.raises(KeyError, match="no message with label 'nothing'"):
+        client.attach(label="nothing")
+    (tmp_path / "text").write_text("text")
+    with pytest.raises(ValueError, match="no saved result"):
+        camshaft.load_result(tmp_path / "text", client)
+    with pytest.raises(FileNotFoundError):
+        camshaft.load_result(tmp_path / "nothing", client)
+    failing = client[0].apply_async(lambda: 1 / 0)
+    failing.save(tmp_path / "pending")
+    failing.wait(PATIENCE)
+    failing.save(tmp_path / "failed")
+    for name in ("pending", "failed"):
+        with pytest.raises(camshaft.RemoteError, match="ZeroDivisionError"):
+            camshaft.load_result(tmp_path / name, client).get(PATIENCE)
+
+
+def test_waiting_for_others_asks_seldom(cluster: Start, tmp_path: Path) -> None:
+    """The controller tells when a task has ended: no question for each tenth of a second."""
+    site = cluster(1)
+    first, second = site.client(), site.client()
+    slow = first.load_balanced_view().apply_async(note, str(tmp_path / "runs"), 7, 2.0)
+    wait_until(lambda: runs(tmp_path / "runs") == [7], "the task to run")
+    asked: list[str] = []
+    ask = second._ask
+    second._ask = lambda kind, content: (asked.append(kind), ask(kind, content))[1]
+    assert second.get_result(slow.msg_ids[0]).get(PATIENCE) == -7
+    assert len(asked) <= 6, asked
+
+
+@pytest.mark.parametrize("again", ["--restore", "--reuse"])
+def test_tasks_of_a_client_that_is_gone_survive_the_controller(cluster: Start, tmp_path: Path, again: str) -> None:
+    args = ["--reuse", "--sqlitedb", "--hwm=1"]
+    site = cluster(2, controller_args=args)
+    session, log, kept = leave(site, tmp_path, "left.killed", 200, 0.01)
+    time.sleep(0.3)  # what the client left is on record a moment after it left
+    site.controller.kill()
+    assert len(runs(log)) < 200
+    cluster(0, controller_args=[again, "--sqlitedb", "--hwm=1"])
+    client = site.client()
+    assert camshaft.load_result(kept, client).get(PATIENCE) == [-n for n in range(200)]
+    assert runs(log) == list(range(200))
+    ended = client.result_status(client.attach(session=session).msg_ids)
+    assert not ended["pending"]
+
+
+def test_a_waiting_client_and_its_dependencies_survive_with_a_database(cluster: Start, tmp_path: Path) -> None:
+    args = ["--restore", "--sqlitedb", "--hwm=1"]
+    site = cluster(2, controller_args=args)
+    client = site.client()
+    log = tmp_path / "runs"
+    view = client.load_balanced_view()
+    done = view.apply_async(note, str(log), 0, 0.0)
+    done.get(PATIENCE)
+    running = [view.apply_async(note, str(log), n, 1.0) for n in (1, 2)]
+    with view.temp_flags(after=[done, *running]):
+        after = view.apply_async(note, str(log), 3, 0.0)
+    client.hub_history()
+    site.controller.kill()
+    cluster(0, controller_args=args)
+    assert after.get(PATIENCE) == -3
+    assert [result.get(PATIENCE) for result in running] == [-1, -2]
+    assert runs(log) == [0, 1, 2, 3]
+    assert client.queue_status()["unassigned"] == 0
+
+
+def test_twenty_thousand_tasks_two_clients_four_engines(cluster: Start, tmp_path: Path) -> None:
+    """kill -9 in the middle of 20,000 tasks: every one ends in one reply, and nothing runs twice."""
+    args = ["--restore", "--sqlitedb", "--hwm=50"]
+    site = cluster(4, controller_args=args)
+    clients = [site.client(), site.client()]
+    logs = [tmp_path / f"runs-{k}" for k in range(2)]
+    results = [
+        [client.load_balanced_view().apply_async(note, str(log), n, 0.0) for n in range(10_000)]
+        for client, log in zip(clients, logs, strict=True)
+    ]
+    wait_until(lambda: all(len(runs(log)) > 200 for log in logs), "some tasks to run")
+    site.controller.kill()
+    assert sum(len(runs(log)) for log in logs) < 20_000
+    cluster(0, controller_args=args)
+    for mine_, log in zip(results, logs, strict=True):
+        assert [result.get(PATIENCE) for result in mine_] == [-n for n in range(10_000)]
+        assert runs(log) == list(range(10_000))
+    assert os.path.getsize(logs[0]) > 0
