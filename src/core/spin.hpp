@@ -17,4 +17,22 @@ bool spin_until(Ready ready, std::chrono::nanoseconds patience) {
   return ready();
 }
 
+/// Decides by experience whether staying awake is worth it: after some waits in vain, only now and then.
+/// Thread: that of its owner.
+class Patience final {
+ public:
+  /// As spin_until, or a single look when the last waits were in vain (a busy machine, long tasks).
+  template <class Ready>
+  bool wait(Ready ready, std::chrono::nanoseconds patience) {
+    if (in_vain_ >= kEnough && ++skipped_ % kTryEvery != 0) return ready();
+    const bool met = spin_until(ready, patience);
+    in_vain_ = met ? 0 : in_vain_ + 1;
+    return met;
+  }
+
+ private:
+  static constexpr unsigned kEnough = 4, kTryEvery = 16;
+  unsigned in_vain_ = 0, skipped_ = 0;
+};
+
 }  // namespace camshaft

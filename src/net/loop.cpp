@@ -11,8 +11,6 @@
 #include <system_error>
 #include <utility>
 
-#include "core/spin.hpp"
-
 namespace camshaft::net {
 
 namespace {
@@ -246,8 +244,8 @@ void Loop::rebuild_descriptors() {
 bool Loop::ask_for_a_while(Duration most) {
   if (!timers_.empty()) most = std::min(most, timers_.begin()->first - clock_.now());
   bool ready = false;
-  spin_until([&] { return (ready = ask_sockets()) || any_posted_.load(std::memory_order_acquire); },
-             std::max(std::min(most, patience_), Duration::zero()));
+  experience_.wait([&] { return (ready = ask_sockets()) || any_posted_.load(std::memory_order_acquire); },
+                   std::max(std::min(most, patience_), Duration::zero()));
   return ready;
 }
 

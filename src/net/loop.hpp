@@ -14,6 +14,7 @@
 #include <mutex>
 #include <vector>
 
+#include "core/spin.hpp"
 #include "core/time.hpp"
 #include "net/socket.hpp"
 
@@ -83,6 +84,7 @@ class Loop final {
   std::vector<pollfd> descriptors_;  // wake_fd_, then one for each of watched_
   bool has_plain_descriptors_ = false;
   Duration patience_{};
+  Patience experience_;
   bool worked_ = false;  // in the round before
   std::multimap<TimePoint, Timer> timers_;
   std::uint64_t next_timer_ = 1;

@@ -10,7 +10,6 @@
 
 #include "core/date.hpp"
 #include "core/properties.hpp"
-#include "core/spin.hpp"
 #include "wire/json.hpp"
 #include "wire/resume.hpp"
 
@@ -411,7 +410,7 @@ EngineService::Taken EngineService::next() {
   if (!anything()) {
     anything_.store(false, std::memory_order_relaxed);
     lock.unlock();
-    spin_until([&] { return anything_.load(std::memory_order_acquire); }, kStayAwake);
+    experience_.wait([&] { return anything_.load(std::memory_order_acquire); }, kStayAwake);
     lock.lock();
     queue_changed_.wait(lock, anything);
   }

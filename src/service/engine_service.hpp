@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/log.hpp"
+#include "core/spin.hpp"
 #include "engine/control.hpp"
 #include "engine/ledger.hpp"
 #include "engine/membership.hpp"
@@ -187,6 +188,7 @@ class EngineService final {
   bool answering_soon_ = false;                         // the io thread will look at finished_ of its own accord
   bool woken_ = false;
   bool stopping_ = false;
+  Patience experience_;                // of the interpreter's thread
   std::atomic<bool> anything_{false};  // slot_, woken_ or stopping_ was set since next() last looked
 
   mutable std::mutex properties_mutex_;
