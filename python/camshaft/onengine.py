@@ -78,6 +78,7 @@ def mapper(f: Any) -> PrePickled:
     def map_part(*parts: Any) -> list[Any]:
         return list(map(f, *parts))
 
+    map_part.__qualname__ = f"map.{getattr(f, '__module__', '')}.{getattr(f, '__qualname__', '')}"
     return PrePickled(_mine(map_part))
 
 

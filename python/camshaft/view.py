@@ -243,6 +243,26 @@ def name_of(f: Any) -> str:
     return getattr(f, "__name__", None) or getattr(f, "name", None) or str(f)
 
 
+def full_name_of(f: Any) -> str:
+    """Module and qualified name of what `f` calls, or of the class of an object without a name."""
+    if isinstance(f, PrePickled):
+        f = f.obj
+    if isinstance(f, partial):
+        f = f.func
+    if isinstance(f, Reference):
+        return f"Reference.{f.name}"
+    name = getattr(f, "__qualname__", None)
+    if name is None:
+        inner = getattr(f, "f", None)
+        if callable(inner):  # a dependent function
+            return full_name_of(inner)
+        f = type(f)
+        name = f.__qualname__
+    elif name.endswith("<lambda>") and hasattr(f, "__code__"):
+        name = f"{name}:{f.__code__.co_firstlineno}"
+    return f"{getattr(f, '__module__', None)}.{name}"
+
+
 def _read_official(_: AsyncResult, request: Request) -> Any:
     return official.unpack_result(request.buffers, None)
 

@@ -17,10 +17,11 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-constexpr std::array<std::string_view, 10> kKeys = {"\"after\"",      "\"follow\"",    "\"targets\"",   "\"timeout\"",
-                                                    "\"retries\"",    "\"priority\"",  "\"resources\"", "\"where\"",
-                                                    "\"time_limit\"", "\"kill_after\""};
+constexpr std::array<std::string_view, 11> kKeys = {"\"function\"", "\"after\"",      "\"follow\"",    "\"targets\"",
+                                                    "\"timeout\"",  "\"retries\"",    "\"priority\"",  "\"resources\"",
+                                                    "\"where\"",    "\"time_limit\"", "\"kill_after\""};
 constexpr std::string_view kLabel = "\"label\"";
+constexpr std::size_t kMostRemembered = 4096;  // bytes of metadata
 constexpr double kAnyNumber = std::numeric_limits<std::int32_t>::max();
 constexpr double kLongestTimeout = 1e9;  // seconds; what steady_clock can hold beside any `now`
 
@@ -155,15 +156,23 @@ std::optional<Error> read_member(std::string_view key, dom::element value, Requi
   if (key == "where") return store(read_where(value), wanted.where);
   if (key == "time_limit") return store(read_seconds(key, value, 0, {}), wanted.time_limit);
   if (key == "kill_after") return store(read_seconds(key, value, 0, wanted.kill_after), wanted.kill_after);
-  std::string_view label;
-  if (key == "label" && value.get(label) == simdjson::SUCCESS) wanted.label = label;
   return std::nullopt;
+}
+
+void read_label(dom::object metadata, Requirements& wanted) {
+  std::string_view text;
+  if (metadata["label"].get(text) == simdjson::SUCCESS || metadata["function"].get(text) == simdjson::SUCCESS) {
+    wanted.label = text;
+  }
 }
 
 }  // namespace
 
 struct RequirementsParser::Scratch {
   dom::parser parser;
+  std::string
+      text;  // the last one that had to be parsed, and what it said: the tasks of a loop or a map all say the same
+  Requirements wanted;
 };
 
 RequirementsParser::RequirementsParser() : scratch_(std::make_unique<Scratch>()) {}
@@ -172,6 +181,7 @@ RequirementsParser::RequirementsParser(RequirementsParser&&) noexcept = default;
 RequirementsParser& RequirementsParser::operator=(RequirementsParser&&) noexcept = default;
 
 Result<Requirements> RequirementsParser::parse(std::string_view metadata_json) {
+  if (metadata_json == scratch_->text && !metadata_json.empty()) return scratch_->wanted;
   Requirements wanted;
   if (!mentions_a_key(metadata_json)) return wanted;
 
@@ -181,6 +191,11 @@ Result<Requirements> RequirementsParser::parse(std::string_view metadata_json) {
   }
   for (dom::key_value_pair field : metadata) {
     if (auto error = read_member(field.key, field.value, wanted)) return std::move(*error);
+  }
+  read_label(metadata, wanted);
+  if (metadata_json.size() <= kMostRemembered) {
+    scratch_->text = metadata_json;
+    scratch_->wanted = wanted;
   }
   return wanted;
 }

@@ -37,7 +37,7 @@ struct Requirements {
   std::vector<Where> where{};                     // conditions on the engine's properties; all must hold
   Duration time_limit{};                          // longest run on an engine; zero: for ever
   Duration kill_after = std::chrono::seconds(5);  // from the interrupt at the time limit to the kill
-  std::string label{};                            // tasks of one label are expected to take about as long
+  std::string label{};                            // of tasks that take about as long: their label, else their function
   bool operator==(const Requirements&) const = default;
 };
 

@@ -1,5 +1,6 @@
 #include "sched/requirements.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -57,6 +58,26 @@ TEST(Requirements, EveryKeyOfOurOwnIsRead) {
   EXPECT_EQ(wanted.where[1], (Where{"rack", Operator::in, Value{Value::List{Value{std::string("a")}, Value{}}}}));
   EXPECT_EQ(wanted.where[2], (Where{"gpu", Operator::has, Value{true}}));
   EXPECT_EQ(parsed(R"({"label": "after"})").label, "after");
+}
+
+TEST(Requirements, TheFunctionStandsInForALabelThatIsMissing) {
+  EXPECT_EQ(parsed(R"({"codec": "p5/3.11", "function": "mine.fit"})").label, "mine.fit");
+  EXPECT_EQ(parsed(R"({"label": null, "function": "mine.fit"})").label, "mine.fit");
+  EXPECT_EQ(parsed(R"({"function": "mine.fit", "label": "night"})").label, "night");
+  EXPECT_EQ(parsed(R"({"label": "night", "function": "mine.fit"})").label, "night");
+  EXPECT_EQ(parsed(R"({"function": null})"), Requirements{});
+  EXPECT_EQ(parsed(R"({"label": "", "function": "mine.fit"})").label, "");
+}
+
+TEST(Requirements, AParserRemembersNoMoreThanTheTextItReadLast) {
+  RequirementsParser parser;
+  for (const int retries : {1, 1, 2, 2, 1}) {
+    const auto wanted = parser.parse(fmt::format(R"({{"function": "f", "retries": {}}})", retries));
+    ASSERT_TRUE(wanted);
+    EXPECT_EQ(wanted->retries, retries);
+    EXPECT_FALSE(parser.parse(R"({"retries": "many"})"));
+    EXPECT_EQ(*parser.parse("{}"), Requirements{});
+  }
 }
 
 TEST(Requirements, DependenciesComeInThreeForms) {

@@ -10,9 +10,10 @@ from processes import wait_until
 
 
 def sent(core):
-    """The metadata of the last task, without its codec."""
+    """The metadata of the last task, without its codec and its function."""
     metadata = dict(core.requests[-1].request_metadata)
     metadata.pop("codec")
+    metadata.pop("function", None)
     return metadata
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from datetime import timezone
 
@@ -54,6 +55,39 @@ def test_requests_say_the_codec(rc, core):
     assert core.requests[-1].request_metadata == {"codec": CODEC, "label": "mine"}
 
 
+def test_balanced_tasks_without_a_label_say_their_function(rc, core):
+    def said():
+        tasks = [request for request in core.requests if request.msg_type == "apply_request"]
+        return tasks[-1].request_metadata.get("function")
+
+    here = f"{__name__}.add"
+    view = rc.load_balanced_view()
+    view.apply_sync(add, 1)
+    assert said() == here
+    view.apply_sync(functools.partial(add, 1))
+    assert said() == here
+    view.map_sync(add, [1])
+    assert said() == here
+    view.map_sync(add, [1, 2], chunksize=2)
+    assert said() == f"__main__.map.{here}"
+    view.apply_sync(str.upper, "a")
+    assert said() == "None.str.upper"
+    view.apply_sync(ipp.depend(len, "a")(add), 1)
+    assert said() == here
+    one = lambda: 1  # noqa: E731
+    other = lambda: 2  # noqa: E731
+    view.apply_sync(one)
+    first = said()
+    view.apply_sync(other)
+    assert first != said()
+    with view.temp_flags(retries=1):
+        view.apply_sync(add, 1)
+    assert core.requests[-1].request_metadata == {"codec": CODEC, "retries": 1, "function": here}
+    with view.temp_flags(label="mine"):
+        view.apply_sync(add, 1)
+    assert said() is None
+
+
 def test_official_engines_get_the_official_layout():
     core = FakeCore(prefix="0123abcd-")
     with make_client(core) as rc:
@@ -70,7 +104,11 @@ def test_one_official_engine_turns_the_codec_off_for_balanced_tasks(core):
         rc.load_balanced_view().apply_sync(add, 1)
         assert "codec" not in core.requests[-1].request_metadata
         rc.load_balanced_view([0, 1]).apply_sync(add, 1)
-        assert core.requests[-1].request_metadata == {"codec": CODEC, "targets": [core.numbers[0], core.numbers[1]]}
+        assert core.requests[-1].request_metadata == {
+            "codec": CODEC,
+            "targets": [core.numbers[0], core.numbers[1]],
+            "function": f"{__name__}.add",
+        }
 
 
 def test_another_python_is_refused_in_one_sentence(core):
@@ -330,6 +368,7 @@ def test_task_metadata_carries_the_flags(rc, core):
         view.apply_async(add, 2).get()
     sent = core.requests[-1].request_metadata
     dependency = {"dependencies": first.msg_ids, "all": True, "success": True, "failure": False}
+    assert sent.pop("function") == f"{__name__}.add"
     assert sent == {"codec": CODEC, "after": dependency, "follow": dependency, "timeout": 3, "retries": 2}
 
 
