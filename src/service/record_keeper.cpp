@@ -1,6 +1,8 @@
 #include "service/record_keeper.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -8,7 +10,10 @@ namespace camshaft::service {
 namespace {
 
 // Large enough that most tasks begin and end in one, which then costs a single row.
-constexpr std::size_t kChunk = 4096;
+constexpr std::size_t kChunkShare = 8;  // of queue_bytes
+constexpr std::size_t kChunk = 32768;
+constexpr std::size_t kBusy = 500;  // writes within `flush` that make it worth to wait for more
+constexpr int kNice = 5;            // of the threads that write: tasks go first
 
 std::size_t total(const std::vector<Blob>& buffers) {
   std::size_t bytes = 0;
@@ -41,6 +46,9 @@ bool shed(hub::Write& write, std::size_t limit, const char* why) {
 
 constexpr const char* kTooLarge = "it is larger than the buffer_limit; the client that submitted the task has it";
 constexpr const char* kTooSlow = "the database did not keep up; the client that submitted the task has it";
+
+/// Lets the threads that serve tasks go first where there are more threads than processors. Linux has this by thread.
+void give_way() { static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice)); }
 
 }  // namespace
 
@@ -77,7 +85,13 @@ void DirectKeeper::ask(hub::Question question, Callback answer) { answer(questio
 
 DatabaseKeeper::DatabaseKeeper(std::unique_ptr<hub::Store> store, Open open, const Options& options, const Clock& clock,
                                Log& log)
-    : options_(options), clock_(clock), log_(log), store_(std::move(store)), open_(std::move(open)) {
+    : options_(options),
+      clock_(clock),
+      log_(log),
+      store_(std::move(store)),
+      open_(std::move(open)),
+      can_spill_(!options.spill_folder.empty()),
+      spill_file_(options.spill_folder) {
   writer_ = std::thread([this] { write_all(); });
 }
 
@@ -88,23 +102,21 @@ DatabaseKeeper::~DatabaseKeeper() {
   }
   to_write_.notify_all();
   to_ask_.notify_all();
+  to_spill_.notify_all();
   writer_.join();
+  if (spiller_.joinable()) spiller_.join();
   written_.notify_all();
   if (asker_.joinable()) asker_.join();
   if (lost_ > 0) log_.warning("{} task records, or their results, are not in the database", lost_.load());
 }
 
-std::size_t DatabaseKeeper::weight(const hub::Write& write) {
-  constexpr std::size_t kEach = 1024;  // for the value itself and the small things that it owns
-  if (const auto* insert = std::get_if<hub::Insert>(&write)) return kEach + hub::footprint(insert->record);
-  const auto& update = std::get<hub::Update>(write);
-  if (const auto* finished = std::get_if<hub::Finished>(&update.change)) {
-    return kEach + finished->header.size() + finished->metadata.size() + finished->content.size() +
-           total(finished->buffers);
-  }
-  if (const auto* printed = std::get_if<hub::Printed>(&update.change)) return kEach + printed->text.size();
-  if (const auto* displayed = std::get_if<hub::Displayed>(&update.change)) return kEach + displayed->value.size();
-  return kEach;
+bool DatabaseKeeper::full(const Chunk& chunk) const {
+  return !chunk.packed || chunk.packed->count() >= kChunk || chunk.packed->size() >= options_.queue_bytes / kChunkShare;
+}
+
+std::size_t DatabaseKeeper::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_;
 }
 
 void DatabaseKeeper::lose(const char* why) {
@@ -124,17 +136,22 @@ void DatabaseKeeper::put(hub::Write write) {
     if (!ends || bytes_ >= 2 * options_.queue_bytes) return lose(slow);
     if (shed(write, 0, kTooSlow)) lose(slow);
   }
-  if (chunks_.empty() || chunks_.back().writes.size() >= kChunk) chunks_.emplace_back();
-  Chunk& chunk = chunks_.back();
-  const std::size_t bytes = weight(write);
-  chunk.writes.push_back(std::move(write));
-  chunk.bytes += bytes;
-  bytes_ += bytes;
+  if (chunks_.empty() || full(*chunks_.back())) {
+    chunks_.push_back(std::make_shared<Chunk>());
+    chunks_.back()->packed = std::make_shared<hub::PackedWrites>(options_.queue_bytes / kChunkShare);
+  }
+  hub::PackedWrites& packed = *chunks_.back()->packed;
+  const std::size_t before = packed.size();
+  packed.add(write);
+  bytes_ += packed.size() - before;
   ++put_count_;
-  const bool first = chunks_.size() == 1 && chunk.writes.size() == 1;
-  const bool plenty = chunk.writes.size() == kChunk || (bytes_ >= options_.queue_bytes / 4 && chunks_.size() == 1);
+  const bool first = chunks_.size() == 1 && packed.count() == 1;
+  const bool plenty = full(*chunks_.back()) || (bytes_ >= options_.queue_bytes / 4 && chunks_.size() == 1);
+  const bool spill = can_spill_ && bytes_ >= options_.queue_bytes / 4 && full(*chunks_.back());
+  if (spill && !spiller_.joinable()) spiller_ = std::thread([this] { spill_all(); });
   lock.unlock();
   if (first || plenty) to_write_.notify_one();
+  if (spill) to_spill_.notify_one();
 }
 
 void DatabaseKeeper::ask(hub::Question question, Callback answer) {
@@ -147,29 +164,40 @@ void DatabaseKeeper::ask(hub::Question question, Callback answer) {
 }
 
 void DatabaseKeeper::write_all() {
+  give_way();
   std::unique_lock lock(mutex_);
   TimePoint tended{};
+  const auto enough = [&] {
+    return stopping_ || urgent_ > 0 || chunks_.size() > 1 || full(*chunks_.front()) ||
+           bytes_ >= options_.queue_bytes / 4;
+  };
   while (true) {
     to_write_.wait(lock, [&] { return !chunks_.empty() || stopping_; });
     if (chunks_.empty()) return;
-    to_write_.wait_for(lock, options_.flush, [&] {
-      return stopping_ || urgent_ > 0 || chunks_.size() > 1 || bytes_ >= options_.queue_bytes / 4;
-    });
-    Chunk chunk = std::move(chunks_.front());
+    if (!to_write_.wait_for(lock, options_.flush, enough) && chunks_.front()->packed->count() >= kBusy)
+      to_write_.wait_for(lock, 3 * options_.flush, enough);
+    const ChunkPtr chunk = std::move(chunks_.front());
     chunks_.pop_front();
-    const std::uint64_t count = chunk.writes.size();
-    const std::size_t bytes = chunk.bytes;
+    chunk->taken = true;
+    if (chunk->packed) {
+      chunk->count = chunk->packed->count();
+      chunk->bytes = chunk->packed->size();
+    }
     lock.unlock();
-    write(chunk);
+    if (auto writes = unpack(*chunk)) {
+      write(writes.value());
+    } else {
+      log_.error("{} task records are lost: {}", chunk->count, writes.error().message);
+      lost_ += chunk->count;
+    }
     if (const TimePoint now = clock_.now(); now - tended >= options_.tend_period) {
       tended = now;
       if (const auto done = store_->tend(clock_.wall()); !done)
         log_.warning("the task database cannot be kept within its limits: {}", done.error().message);
     }
-    chunk = {};  // what it held is freed before it stops counting
     lock.lock();
-    bytes_ -= bytes;
-    written_count_ += count;
+    bytes_ -= chunk->bytes;
+    written_count_ += chunk->count;
     if (losing_ && failure_.empty() && bytes_ < options_.queue_bytes / 2) {
       losing_ = false;
       log_.warning("the task database keeps up again; {} records or results were left out", lost_.load());
@@ -178,10 +206,55 @@ void DatabaseKeeper::write_all() {
   }
 }
 
-// Tries until the database takes the chunk, or the end has come.
-void DatabaseKeeper::write(Chunk& chunk) {
+Result<std::vector<hub::Write>> DatabaseKeeper::unpack(Chunk& chunk) {
+  // It may be on its way to the file as well: both only read it.
+  if (chunk.packed) return chunk.packed->unpack();
+  auto bytes = spill_file_.take(chunk.spilled);
+  if (!bytes) return bytes.error();
+  return hub::PackedWrites::unpack(std::move(bytes).value(), chunk.plain, chunk.count);
+}
+
+// The youngest that is complete: the writer needs the oldest next.
+DatabaseKeeper::ChunkPtr DatabaseKeeper::to_spill() const {
+  if (!can_spill_ || bytes_ < options_.queue_bytes / 4 || spill_file_.size() >= options_.spill_bytes) return nullptr;
+  for (std::size_t i = chunks_.size(); i-- > 1;) {
+    if (chunks_[i]->packed && full(*chunks_[i])) return chunks_[i];
+  }
+  return nullptr;
+}
+
+void DatabaseKeeper::spill_all() {
+  give_way();
+  std::unique_lock lock(mutex_);
   while (true) {
-    const auto done = store_->write(chunk.writes);
+    ChunkPtr chunk;
+    to_spill_.wait(lock, [&] { return stopping_ || (chunk = to_spill()); });
+    if (stopping_) return;
+    const std::shared_ptr<hub::PackedWrites> packed = chunk->packed;
+    lock.unlock();
+    const auto extent = spill_file_.put(packed->pieces());
+    lock.lock();
+    if (!extent) {
+      can_spill_ = false;
+      log_.warning("task records that wait for the database stay in memory: {}", extent.error().message);
+      return;
+    }
+    if (chunk->taken) {
+      spill_file_.drop(extent.value());
+      continue;
+    }
+    chunk->spilled = extent.value();
+    chunk->count = packed->count();
+    chunk->plain = packed->plain_size();
+    chunk->packed.reset();
+    bytes_ -= packed->size();
+  }
+}
+
+// Tries until the database takes the chunk, or the end has come.
+void DatabaseKeeper::write(std::vector<hub::Write>& writes) {
+  while (true) {
+    const auto done = store_->write(writes);
     std::unique_lock lock(mutex_);
     if (done) {
       if (!failure_.empty()) {
@@ -194,7 +267,7 @@ void DatabaseKeeper::write(Chunk& chunk) {
     failure_ = done.error().message;
     written_.notify_all();  // questions need not wait for this
     if (to_write_.wait_for(lock, options_.retry, [&] { return stopping_; })) {
-      lost_ += chunk.writes.size();
+      lost_ += writes.size();
       return;
     }
   }

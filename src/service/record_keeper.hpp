@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -19,7 +20,9 @@
 #include "core/log.hpp"
 #include "core/time.hpp"
 #include "hub/answer.hpp"
+#include "hub/store/packed_writes.hpp"
 #include "hub/store/store.hpp"
+#include "service/spill_file.hpp"
 
 namespace camshaft::service {
 
@@ -51,8 +54,10 @@ class DirectKeeper final : public RecordKeeper {
 };
 
 /// For databases. A thread of its own writes, in batches; another one asks, so that a long query does not keep records
-/// waiting. The rule for a database that is slower than the tasks, or gone:
-///   - as long as less than `queue_bytes` wait to be written, everything is taken in;
+/// waiting. What waits is packed (hub/store/packed_writes.hpp); above a quarter of `queue_bytes` a third thread moves
+/// it to a file. The rule for a database that is slower than the tasks, or gone, once that file is full or cannot be
+/// written:
+///   - as long as less than `queue_bytes` wait in memory, everything is taken in;
 ///   - up to twice that, only results are, without their buffers: fetched from the database they read as an error;
 ///   - above that nothing is.
 /// Tasks go on at any rate. What was left out is counted, and said in the log when it begins and when it is over.
@@ -60,8 +65,10 @@ class DatabaseKeeper final : public RecordKeeper {
  public:
   struct Options {
     std::size_t queue_bytes = std::size_t{64} << 20;
+    std::filesystem::path spill_folder;                    // where more than that waits; empty: nowhere
+    std::uint64_t spill_bytes = std::uint64_t{4} << 30;    // so much of it
     std::size_t buffer_limit = std::size_t{64} << 20;      // as of DirectKeeper
-    Duration flush = std::chrono::milliseconds(50);        // how long a record may wait for others to be written with
+    Duration flush = std::chrono::milliseconds(50);        // how long a record may wait for others; when busy, 4 times
     Duration retry = std::chrono::seconds(1);              // between attempts to write while the database fails
     Duration question_timeout = std::chrono::seconds(10);  // for the records before a question to be written
     Duration tend_period = std::chrono::seconds(10);
@@ -77,6 +84,8 @@ class DatabaseKeeper final : public RecordKeeper {
 
   /// Records, or parts of them, that were left out so far.
   std::uint64_t lost() const { return lost_; }
+  /// Bytes in memory that are not in the database yet.
+  std::size_t waiting() const;
 
  private:
   struct Asked {
@@ -85,15 +94,21 @@ class DatabaseKeeper final : public RecordKeeper {
     std::uint64_t after;  // writes put before it
   };
   struct Chunk {
-    std::vector<hub::Write> writes;
-    std::size_t bytes = 0;
+    std::shared_ptr<hub::PackedWrites> packed;  // null while it is in the file
+    SpillFile::Extent spilled;
+    std::size_t count = 0, plain = 0, bytes = 0;  // bytes: of memory
+    bool taken = false;                           // by the writer, while it was on its way to the file
   };
+  using ChunkPtr = std::shared_ptr<Chunk>;
+  bool full(const Chunk& chunk) const;
   void lose(const char* why);
   void write_all();
-  void write(Chunk& chunk);
+  Result<std::vector<hub::Write>> unpack(Chunk& chunk);
+  void write(std::vector<hub::Write>& writes);
+  ChunkPtr to_spill() const;
+  void spill_all();
   void answer_all();
   hub::Answer answer(const Asked& asked);
-  static std::size_t weight(const hub::Write& write);
 
   const Options options_;
   const Clock& clock_;
@@ -101,20 +116,22 @@ class DatabaseKeeper final : public RecordKeeper {
   std::unique_ptr<hub::Store> store_;  // the writer's
   Open open_;
 
-  std::mutex mutex_;
-  std::condition_variable to_write_, written_, to_ask_;
-  std::deque<Chunk> chunks_;
-  std::size_t bytes_ = 0;  // of chunks_ and of what is being written
+  mutable std::mutex mutex_;
+  std::condition_variable to_write_, written_, to_ask_, to_spill_;
+  std::deque<ChunkPtr> chunks_;
+  std::size_t bytes_ = 0;  // in memory, of chunks_ and of what is being written
   std::uint64_t put_count_ = 0, written_count_ = 0;
   std::deque<Asked> questions_;
   int urgent_ = 0;  // questions that wait for writes
   bool stopping_ = false;
   bool losing_ = false;  // has been said in the log
+  bool can_spill_;
   std::string failure_;  // why the database cannot be written to at the moment
   std::atomic<std::uint64_t> lost_ = 0;
 
   std::unique_ptr<hub::Store> reader_;  // the asker's
-  std::thread writer_, asker_;
+  SpillFile spill_file_;
+  std::thread writer_, asker_, spiller_;
 };
 
 }  // namespace camshaft::service

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <future>
 
 #include "hub/record_queries.hpp"
@@ -242,6 +243,63 @@ TEST_F(KeeperTest, WhatIsTooLargeIsPassedOnAndForgotten) {
               HasSubstr("larger than the buffer_limit"));
   EXPECT_THAT(db.records.get(MsgId("b")).value().value().buffers, SizeIs(1));
   EXPECT_EQ(db.records.stats().bytes - db.records.get(MsgId("a")).value().value().result_content.size(), 1000u);
+}
+
+// Many times of what memory may hold waits in a file, and comes out of it in order.
+TEST_F(KeeperTest, WhatIsTooMuchForMemoryWaitsInAFile) {
+  options.queue_bytes = 400'000;
+  options.spill_folder = std::filesystem::temp_directory_path();
+  db.blocked = true;
+  start();
+  constexpr std::size_t kTasks = 5000;
+  for (std::size_t i = 0; i < kTasks; ++i) {
+    keeper->put(insert(std::to_string(i), i == 2500 ? 30'000 : 500));
+    keeper->put(finish(std::to_string(i), 500));
+    // The threads that move it are slower than a loop that does nothing else.
+    while (keeper->waiting() > options.queue_bytes / 2) std::this_thread::yield();
+  }
+  EXPECT_LT(keeper->waiting(), options.queue_bytes);
+  db.set([&] { db.blocked = false; });
+  EXPECT_THAT(history(), HasSubstr("4999"));
+  EXPECT_EQ(keeper->lost(), 0u);
+  EXPECT_THAT(log.lines(), SizeIs(0));
+  EXPECT_EQ(db.records.stats().records, kTasks);
+  for (const char* id : {"0", "2500", "4999"}) {
+    const hub::TaskRecord record = db.records.get(MsgId(id)).value().value();
+    EXPECT_EQ(record.buffers.at(0).size(), record.id.value == "2500" ? 30'000u : 500u);
+    EXPECT_EQ(record.result_buffers.at(0).size(), 500u);
+  }
+  EXPECT_EQ(keeper->waiting(), 0u);
+}
+
+TEST_F(KeeperTest, AFileThatCannotBeMadeLeavesTheRule) {
+  options.queue_bytes = 100'000;
+  options.spill_folder = "/nowhere";
+  db.blocked = true;
+  start();
+  for (int i = 0; i < 1000; ++i) keeper->put(insert(std::to_string(i), 500));
+  EXPECT_GT(keeper->lost(), 500u);
+  db.set([&] { db.blocked = false; });
+  history();
+  while (log.count("wait for the database stay in memory: a file in /nowhere: No such file") == 0)
+    std::this_thread::yield();
+  EXPECT_EQ(log.count("stay in memory"), 1u);
+}
+
+// The end comes while much waits in the file: all of it is written.
+TEST_F(KeeperTest, WhatWaitsInAFileIsWrittenAtTheEnd) {
+  options.queue_bytes = 400'000;
+  options.spill_folder = std::filesystem::temp_directory_path();
+  db.blocked = true;
+  start();
+  for (int i = 0; i < 3000; ++i) {
+    keeper->put(insert(std::to_string(i), 500));
+    while (keeper->waiting() > options.queue_bytes / 2) std::this_thread::yield();
+  }
+  db.set([&] { db.blocked = false; });
+  keeper.reset();
+  EXPECT_EQ(db.records.stats().records, 3000u);
+  EXPECT_THAT(log.lines(), SizeIs(0));
 }
 
 TEST_F(KeeperTest, ASecondConnectionThatCannotBeMadeIsAnError) {

@@ -54,13 +54,15 @@ Result<std::unique_ptr<RecordKeeper>> make_record_keeper(RecordOptions options, 
   log.info("task records are kept in {}", sqlite.file.string());
   sqlite.table = (*store)->table();
   sqlite.create = false;
+  const std::filesystem::path folder = sqlite.file.has_parent_path() ? sqlite.file.parent_path() : ".";
   const auto again = [sqlite]() -> Result<std::unique_ptr<hub::Store>> {
     auto opened = hub::SqliteStore::open(sqlite);
     if (!opened) return opened.error();
     return std::unique_ptr<hub::Store>(std::move(opened).value());
   };
   return Keeper(std::make_unique<DatabaseKeeper>(
-      std::move(store).value(), again, DatabaseKeeper::Options{.buffer_limit = options.buffer_limit}, clock, log));
+      std::move(store).value(), again,
+      DatabaseKeeper::Options{.spill_folder = folder, .buffer_limit = options.buffer_limit}, clock, log));
 }
 
 bool is_session_database(const std::string& name) {

@@ -71,12 +71,17 @@ struct SqliteStore::Statements {
 };
 
 SqliteStore::SqliteStore(const Options& options) : options_(options), connection_(options.file) {
-  connection_.run("PRAGMA auto_vacuum=INCREMENTAL");  // before the first table
+  // Before the first table. A record of a small task takes one or two thousand bytes: on small pages half of the space,
+  // and of the time that logging and writing back pages takes, goes to what is left over.
+  connection_.run("PRAGMA page_size=16384");
+  connection_.run("PRAGMA auto_vacuum=INCREMENTAL");
+  connection_.run("PRAGMA cache_size=-8000");  // thousands of bytes
   connection_.run("PRAGMA journal_mode=WAL");
   connection_.run("PRAGMA synchronous=" + options.synchronous);
-  connection_.run(
-      "PRAGMA wal_autocheckpoint=4000");  // pages: writing back waits for the disk, so it is done in large pieces
-  connection_.run("PRAGMA journal_size_limit=67108864");
+  // Bytes of log: writing back waits for the disk, so it is done in large pieces.
+  constexpr std::int64_t kLog = std::int64_t{32} << 20;
+  connection_.run(fmt::format("PRAGMA wal_autocheckpoint={}", kLog / connection_.number("PRAGMA page_size")));
+  connection_.run(fmt::format("PRAGMA journal_size_limit={}", 2 * kLog));
   choose_table();
   if (options.create) create_table();
   statements_ = std::make_unique<Statements>(connection_, quoted_);
