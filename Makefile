@@ -1,14 +1,14 @@
 # The front door. Every target can be run again at no cost: what is up to date is left alone and not mentioned.
 # One tree, build/dev, serves users, tests, demos and benchmarks; build/asan and build/tsan hold the unit tests only.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test chaos bench format lint clean
+.PHONY: help setup build demo test test-mongo chaos bench format lint clean
 .DELETE_ON_ERROR:
 
 BUILD := build/dev
 PYTHON := .venv/bin/python
 
 help: ## say what each target does
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do printf '%-14s  %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do printf '%-14s  %s\n' "$$target" "$$text"; done
 
 setup: ## install Debian packages (root or sudo) and the Python packages in .venv
 	@tools/setup.sh
@@ -26,6 +26,10 @@ demo: build ## run the two demos on a local cluster; speed-ups are printed, plot
 
 test: build ## run every test: C++ (plain, asan, tsan), Python, real processes, layers
 	@tools/test.sh
+
+test-mongo: build ## run the tests of --mongodb; needs Go 1.24, builds a server once, into build/mongo-server
+	@tools/mongo_server.sh build/mongo-server
+	@$(PYTHON) -m pytest -q tests/mongo
 
 chaos: build ## kill, stop and cut off the processes of a cluster at work, many times; prints what became of every task
 	@CAMSHAFT_CHAOS_CUT=30 $(PYTHON) -m pytest -q -p no:cacheprovider tests/chaos/test_network.py

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 PACKAGES="g++ cmake ninja-build ccache pkg-config
   libzmq3-dev libjemalloc-dev libssl-dev libsimdjson-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libsqlite3-dev
+  libmongoc-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14
   python3-dev python3-venv libpython3.11-testsuite"

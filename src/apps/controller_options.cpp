@@ -11,6 +11,7 @@
 #include <limits>
 #include <system_error>
 
+#include "apps/mongo_uri.hpp"
 #include "sched/schemes.hpp"
 #include "service/controller_config.hpp"
 #include "service/foreign_scheme.hpp"
@@ -32,6 +33,7 @@ struct Raw {
   std::string ip, engine_ip, client_ip, monitor_ip, transport, engine_transport, client_transport, monitor_transport;
   std::string ssh, engine_ssh, db = "dictdb", packer = "json", unpacker = "json", key, log_url, config;
   std::string sqlite_table = "ipython-tasks";
+  std::string mongo_args, mongo_kwargs;
   double db_size_limit = 64.0 * 1024 * 1024;  // a 16th of the original's, see docs/operations.md
   double sqlite_size_limit = 0, sqlite_age_limit = 0, buffer_limit = 64.0 * 1024 * 1024;
   int db_record_limit = 1024;
@@ -107,6 +109,11 @@ void add_records(OptionTable& table, ControllerOptions& o, Raw& raw) {
   table.real({"SQLiteDB.size_limit"}, raw.sqlite_size_limit, 0,
              "bytes in the file above which the oldest finished tasks leave; 0 = no limit");
   table.real({"SQLiteDB.age_limit"}, raw.sqlite_age_limit, 0, "seconds after which finished tasks leave; 0 = never");
+  table.text({"MongoDB.connection_args"}, raw.mongo_args, "address of MongoDB; localhost:27017 if not given",
+             "mongodb://host:port, host:port or ['host', port]");
+  table.text({"MongoDB.connection_kwargs"}, raw.mongo_kwargs, "more about the connection to MongoDB",
+             "{'name': value, ...}");
+  table.text({"MongoDB.database"}, o.records.mongo.database, "database in MongoDB; empty = one for each session");
   table.real({"SQLiteDB.buffer_limit"}, raw.buffer_limit, 0,
              "bytes of one request or result above which it is not kept");
 }
@@ -201,13 +208,21 @@ Result<Done> decide(ControllerOptions& o, const Raw& raw, const cluster::Environ
   std::string db = raw.db.substr(raw.db.rfind('.') + 1);  // import paths end in the class's name
   std::transform(db.begin(), db.end(), db.begin(), [](unsigned char c) { return std::tolower(c); });
   using Kind = service::RecordOptions::Kind;
-  if (db == "mongodb") {
-    return no(fmt::format("a database ({}) is not supported yet; use --dictdb (memory) or --nodb", raw.db));
+  if (db == "dictdb") {
+    o.records.kind = Kind::memory;
+  } else if (db == "nodb") {
+    o.records.kind = Kind::none;
+  } else if (db == "sqlitedb") {
+    o.records.kind = Kind::sqlite;
+  } else if (db == "mongodb") {
+    o.records.kind = Kind::mongo;
+    auto uri = mongo_uri(raw.mongo_args, raw.mongo_kwargs);
+    if (!uri) return uri.error();
+    o.records.mongo.uri = *std::move(uri);
+  } else {
+    return no(fmt::format("option '--IPController.db_class' expects DictDB, SQLiteDB, MongoDB or NoDB, but got '{}'",
+                          raw.db));
   }
-  if (db != "dictdb" && db != "nodb" && db != "sqlitedb") {
-    return no(fmt::format("option '--IPController.db_class' expects DictDB, SQLiteDB or NoDB, but got '{}'", raw.db));
-  }
-  o.records.kind = db == "dictdb" ? Kind::memory : db == "sqlitedb" ? Kind::sqlite : Kind::none;
   o.records.memory.records = static_cast<std::size_t>(raw.db_record_limit);
   o.records.memory.bytes = static_cast<std::size_t>(raw.db_size_limit);
   o.records.sqlite.table = raw.sqlite_table;

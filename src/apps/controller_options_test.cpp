@@ -108,7 +108,11 @@ TEST(ControllerOptions, ReadsTheKeyFile) {
 
 TEST(ControllerOptions, SaysWhatItCannotDo) {
   EXPECT_EQ(error({"--sqlitedb"}), "accepted");
-  EXPECT_THAT(error({"--IPController.db_class=ipyparallel.controller.mongodb.MongoDB"}), HasSubstr("MongoDB"));
+  EXPECT_EQ(error({"--IPController.db_class=ipyparallel.controller.mongodb.MongoDB"}), "accepted");
+  EXPECT_EQ(parse({"--mongodb", "--MongoDB.connection_args=['db', 1234]"})->records.mongo.uri, "mongodb://db:1234/");
+  EXPECT_THAT(error({"--mongodb", "--MongoDB.connection_args=[3]"}), HasSubstr("--MongoDB.connection_args"));
+  EXPECT_THAT(error({"--db_class=Oracle"}), HasSubstr("unknown option"));
+  EXPECT_THAT(error({"--IPController.db_class=Oracle"}), HasSubstr("MongoDB or NoDB"));
   EXPECT_EQ(error({"--IPController.db_class=ipyparallel.controller.dictdb.DictDB"}), "accepted");
   EXPECT_THAT(error({"--IPController.enable_curve=True"}), HasSubstr("encryption"));
   EXPECT_THAT(error({}, {{"HOME", "/h"}, {"IPP_ENABLE_CURVE", "1"}}), HasSubstr("encryption"));

@@ -8,6 +8,7 @@
 
 #include "core/date.hpp"
 #include "hub/store/none.hpp"
+#include "service/mongo_module.hpp"
 
 namespace camshaft::service {
 namespace {
@@ -32,6 +33,21 @@ std::string prefix_of(const std::string& cluster_id) {
   return cluster_id.empty() ? "tasks-" : "tasks-" + cluster_id + "-";
 }
 
+Result<std::unique_ptr<RecordKeeper>> mongo_keeper(RecordOptions options, const std::string& session,
+                                                   const Clock& clock, Log& log) {
+  hub::MongoOptions& mongo = options.mongo;
+  if (mongo.database.empty()) mongo.database = session;
+  const auto load = load_mongo();
+  if (!load) return load.error();
+  auto store = (*load)(mongo);
+  if (!store) return store.error();
+  log.info("task records are kept in MongoDB, in its database {}", mongo.database);
+  const auto again = [load = *load, mongo] { return load(mongo); };
+  const std::size_t limit = std::min(options.buffer_limit, hub::kMongoBufferLimit);
+  return std::unique_ptr<RecordKeeper>(std::make_unique<DatabaseKeeper>(
+      std::move(store).value(), again, DatabaseKeeper::Options{.buffer_limit = limit}, clock, log));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<RecordKeeper>> make_record_keeper(RecordOptions options, const std::string& session,
@@ -44,6 +60,7 @@ Result<std::unique_ptr<RecordKeeper>> make_record_keeper(RecordOptions options, 
     return Keeper(
         std::make_unique<DirectKeeper>(std::make_unique<hub::MemoryStore>(options.memory), options.memory.bytes, log));
   }
+  if (options.kind == Kind::mongo) return mongo_keeper(std::move(options), session, clock, log);
   hub::SqliteStore::Options sqlite = options.sqlite;
   if (sqlite.table.empty()) {
     sqlite.table = "_" + session;

@@ -13,19 +13,21 @@
 #include "core/time.hpp"
 #include "hub/store/memory.hpp"
 #include "hub/store/sqlite.hpp"
+#include "mongo/mongo.hpp"
 #include "service/record_keeper.hpp"
 
 namespace camshaft::service {
 
 struct RecordOptions {
-  enum class Kind : std::uint8_t { none, memory, sqlite } kind = Kind::memory;
+  enum class Kind : std::uint8_t { none, memory, sqlite, mongo } kind = Kind::memory;
   /// Bytes, a 16th of the original's: see docs/operations-databases.md. Larger results are passed on and forgotten.
   hub::MemoryStore::Limits memory{.records = 1024, .bytes = std::size_t{64} << 20, .cull_fraction = 0.1};
   hub::SqliteStore::Options sqlite;
+  hub::MongoOptions mongo;
   std::size_t buffer_limit = std::size_t{64} << 20;  // of databases: bytes of one request or result
 };
 
-/// `session` names the table when the options do not.
+/// `session` names the table, or MongoDB's database, when the options do not.
 Result<std::unique_ptr<RecordKeeper>> make_record_keeper(RecordOptions options, const std::string& session,
                                                          const Clock& clock, Log& log);
 

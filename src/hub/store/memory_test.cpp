@@ -6,9 +6,13 @@
 
 #include "hub/store/memory.hpp"
 #include "hub/store/none.hpp"
+#include "hub/store/testing/store_contract.hpp"
 
 namespace camshaft::hub {
 namespace {
+
+INSTANTIATE_TEST_SUITE_P(Memory, StoreContract, testing::Values(StoreCase{"memory", [](const Folder&) { return std::make_unique<MemoryStore>(); }}),
+                         [](const auto& each) { return each.param.name; });
 
 TaskRecord record(const std::string& id, int submitted, std::size_t bytes = 0) {
   TaskRecord made;

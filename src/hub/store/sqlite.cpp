@@ -144,30 +144,12 @@ void SqliteStore::create_table() {
 // ---------------------------------------------------------------------------------------------------------
 
 Result<Done> SqliteStore::write(std::span<Write> batch) {
-  // In the order in which the ids first appear, so that the table grows at its end.
-  std::vector<std::pair<const MsgId*, Pending>> records;
-  std::unordered_map<std::string_view, std::size_t> index;
-  records.reserve(batch.size());
-  index.reserve(batch.size());
   std::uint64_t again = 0;
-  for (Write& each : batch) {
-    auto* insert = std::get_if<Insert>(&each);
-    const MsgId& id = insert ? insert->record.id : std::get<Update>(each).id;
-    const auto [at, fresh] = index.try_emplace(id.value, records.size());
-    if (fresh) records.emplace_back(&id, Pending{});
-    Pending& pending = records[at->second].second;
-    if (!insert) {
-      pending.updates.push_back(&std::get<Update>(each));
-    } else if (!pending.insert) {
-      pending.insert = &insert->record;
-    } else {
-      ++again;
-    }
-  }
+  const std::vector<RecordWrites> records = sort_by_record(batch, again);
   const std::uint64_t ignored_before = ignored_;
   auto done = guarded<Done>([&] {
     SqliteTransaction transaction(connection_);
-    for (const auto& [id, pending] : records) write_one(*id, pending);
+    for (const RecordWrites& writes : records) write_one(writes);
     transaction.commit();
     return Done{};
   });
@@ -175,24 +157,12 @@ Result<Done> SqliteStore::write(std::span<Write> batch) {
   return done;
 }
 
-void SqliteStore::write_one(const MsgId& id, const Pending& pending) {
-  if (pending.insert) {
-    TaskRecord record = *pending.insert;
-    for (const Update* update : pending.updates) apply(record, update->change);
-    if (insert_row(record)) return;
-    insert_again(*pending.insert);
+void SqliteStore::write_one(const RecordWrites& writes) {
+  if (writes.insert) {
+    if (insert_row(writes.merged())) return;
+    insert_again(*writes.insert);
   }
-  const Update* dispatched = nullptr;  // not worth a row's rewriting when the result follows
-  for (const Update* update : pending.updates) {
-    const auto* finished = std::get_if<Finished>(&update->change);
-    if (std::holds_alternative<Dispatched>(update->change)) {
-      dispatched = update;
-      continue;
-    }
-    if (finished && !finished->engine.empty()) dispatched = nullptr;
-    change_row(id, *update);
-  }
-  if (dispatched) change_row(id, *dispatched);
+  for (const Update* update : writes.separate()) change_row(*writes.id, *update);
 }
 
 bool SqliteStore::insert_row(const TaskRecord& record) {

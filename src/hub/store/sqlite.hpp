@@ -7,14 +7,13 @@
 // The file is in WAL mode: readers and the writer do not wait for each other. A batch is one transaction; what begins
 // and ends in one batch costs one row. Durability is the `synchronous` setting: see docs/operations-databases.md.
 #pragma once
-#include <array>
 #include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 
+#include "hub/store/batch.hpp"
 #include "hub/store/sqlite_connection.hpp"
 #include "hub/store/sqlite_query.hpp"
 #include "hub/store/store.hpp"
@@ -48,17 +47,12 @@ class SqliteStore final : public Store {
   const std::string& table() const { return table_; }
 
  private:
-  /// What a batch does to one record.
-  struct Pending {
-    TaskRecord* insert = nullptr;
-    std::vector<Update*> updates;
-  };
   struct Statements;
 
   explicit SqliteStore(const Options& options);
   void choose_table();
   void create_table();
-  void write_one(const MsgId& id, const Pending& pending);
+  void write_one(const RecordWrites& writes);
   bool insert_row(const TaskRecord& record);
   void insert_again(TaskRecord record);
   void change_row(const MsgId& id, const Update& update);

@@ -22,20 +22,6 @@ void bind_buffers(SqliteStatement& statement, const std::vector<Blob>& buffers, 
   buffers.empty() ? statement.bind_null() : statement.bind_blob(keep(scratch, write_byte_list(buffers)));
 }
 
-/// Texts stand in their column as they are, other labels as JSON.
-std::string label_text(const TaskRecord& record) {
-  if (record.metadata.view().find("\"label\"") == std::string_view::npos) return {};
-  const nlohmann::json metadata = parse_untrusted(record.metadata.view());
-  if (!metadata.is_object()) return {};
-  const auto label = metadata.find("label");
-  if (label == metadata.end() || label->is_null()) return {};
-  return label->is_string() ? label->get<std::string>() : json_text(*label);
-}
-
-std::string_view queue_text(Queue queue) {
-  return queue == Queue::mux ? "mux" : queue == Queue::task ? "task" : std::string_view();
-}
-
 Status status_in(std::string_view metadata) {
   if (metadata.empty()) return Status::none;
   const nlohmann::json read = parse_untrusted(metadata);
@@ -48,6 +34,19 @@ Status status_in(std::string_view metadata) {
 Blob blob_of(std::string_view text) { return text.empty() ? Blob() : Blob::of(std::string(text)); }
 
 }  // namespace
+
+std::string label_text(const TaskRecord& record) {
+  if (record.metadata.view().find("\"label\"") == std::string_view::npos) return {};
+  const nlohmann::json metadata = parse_untrusted(record.metadata.view());
+  if (!metadata.is_object()) return {};
+  const auto label = metadata.find("label");
+  if (label == metadata.end() || label->is_null()) return {};
+  return label->is_string() ? label->get<std::string>() : json_text(*label);
+}
+
+std::string_view queue_text(Queue queue) {
+  return queue == Queue::mux ? "mux" : queue == Queue::task ? "task" : std::string_view();
+}
 
 std::string_view column_type(const FieldInfo& field) {
   if (field.field == Field::msg_id) return "text PRIMARY KEY";
@@ -107,87 +106,88 @@ std::vector<Field> columns_for(FieldSet fields, const Filter& filter) {
   return columns;
 }
 
+void set_field(TaskRecord& r, Field field, std::string_view cell) {
+  const auto date = [&](std::optional<WallTime>& into) {
+    if (!cell.empty()) into = parse_date(cell);
+  };
+  switch (field) {
+    case Field::msg_id:
+      r.id.value = cell;
+      break;
+    case Field::header:
+      r.header = blob_of(cell);
+      break;
+    case Field::metadata:
+      r.metadata = blob_of(cell);
+      break;
+    case Field::content:
+      r.content = blob_of(cell);
+      break;
+    case Field::submitted:
+      date(r.submitted);
+      break;
+    case Field::client_uuid:
+      r.client.value = cell;
+      break;
+    case Field::engine_uuid:
+      r.engine.value = cell;
+      break;
+    case Field::started:
+      date(r.started);
+      break;
+    case Field::completed:
+      date(r.completed);
+      break;
+    case Field::resubmitted:
+      r.resubmitted.value = cell;
+      break;
+    case Field::received:
+      date(r.received);
+      break;
+    case Field::result_header:
+      r.result_header = blob_of(cell);
+      break;
+    case Field::result_metadata:
+      r.result_metadata = blob_of(cell);
+      r.status = status_in(cell);
+      break;
+    case Field::result_content:
+      r.result_content = blob_of(cell);
+      break;
+    case Field::queue:
+      r.queue = cell == "mux" ? Queue::mux : cell == "task" ? Queue::task : Queue::none;
+      break;
+    case Field::execute_input:
+      r.execute_input = std::string(cell);
+      break;
+    case Field::execute_result:
+      r.execute_result = blob_of(cell);
+      break;
+    case Field::error:
+      r.error = blob_of(cell);
+      break;
+    case Field::out:
+      r.out = cell;
+      break;
+    case Field::err:
+      r.err = cell;
+      break;
+    case Field::label:  // stands in the metadata
+    case Field::buffers:
+    case Field::result_buffers:
+      break;
+  }
+}
+
 TaskRecord read_row(const SqliteStatement& statement, const std::vector<Field>& columns) {
   TaskRecord r;
   for (int i = 0; i < static_cast<int>(columns.size()); ++i) {
-    const std::string_view cell = statement.text(i);
-    const auto json = [&](Blob& into) { into = blob_of(cell); };
-    const auto date = [&](std::optional<WallTime>& into) {
-      if (!cell.empty()) into = parse_date(cell);
-    };
-    const auto buffers = [&](std::vector<Blob>& into) {
-      if (auto list = read_byte_list(cell)) into = *std::move(list);
-    };
-    switch (columns[static_cast<std::size_t>(i)]) {
-      case Field::msg_id:
-        r.id.value = cell;
-        break;
-      case Field::header:
-        json(r.header);
-        break;
-      case Field::metadata:
-        json(r.metadata);
-        break;
-      case Field::content:
-        json(r.content);
-        break;
-      case Field::buffers:
-        buffers(r.buffers);
-        break;
-      case Field::submitted:
-        date(r.submitted);
-        break;
-      case Field::client_uuid:
-        r.client.value = cell;
-        break;
-      case Field::engine_uuid:
-        r.engine.value = cell;
-        break;
-      case Field::started:
-        date(r.started);
-        break;
-      case Field::completed:
-        date(r.completed);
-        break;
-      case Field::resubmitted:
-        r.resubmitted.value = cell;
-        break;
-      case Field::received:
-        date(r.received);
-        break;
-      case Field::result_header:
-        json(r.result_header);
-        break;
-      case Field::result_metadata:
-        json(r.result_metadata);
-        r.status = status_in(cell);
-        break;
-      case Field::result_content:
-        json(r.result_content);
-        break;
-      case Field::result_buffers:
-        buffers(r.result_buffers);
-        break;
-      case Field::queue:
-        r.queue = cell == "mux" ? Queue::mux : cell == "task" ? Queue::task : Queue::none;
-        break;
-      case Field::execute_input:
-        if (!statement.is_null(i)) r.execute_input = std::string(cell);
-        break;
-      case Field::execute_result:
-        json(r.execute_result);
-        break;
-      case Field::error:
-        json(r.error);
-        break;
-      case Field::out:
-        r.out = cell;
-        break;
-      case Field::err:
-        r.err = cell;
-        break;
-      case Field::label:
-        break;  // stands in the metadata
+    const Field field = columns[static_cast<std::size_t>(i)];
+    if (statement.is_null(i)) continue;
+    if (info(field).kind != Kind::buffers) {
+      set_field(r, field, statement.text(i));
+    } else if (auto list = read_byte_list(statement.text(i))) {
+      (field == Field::buffers ? r.buffers : r.result_buffers) = *std::move(list);
     }
   }
   return r;

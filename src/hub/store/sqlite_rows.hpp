@@ -14,6 +14,14 @@ namespace camshaft::hub {
 /// The type that the original declares for a column.
 std::string_view column_type(const FieldInfo& field);
 
+// What stands in columns that are not the record's own text.
+/// Texts stand in their column as they are, other labels as JSON.
+std::string label_text(const TaskRecord& record);
+std::string_view queue_text(Queue queue);
+
+/// Takes over the text of a column; not for buffers.
+void set_field(TaskRecord& record, Field field, std::string_view cell);
+
 /// Binds all columns of a record, in their order. What a cell needs beyond the record lives in `scratch`.
 void bind_row(SqliteStatement& statement, const TaskRecord& record, std::vector<std::string>& scratch);
 /// The result columns: started, completed, received, result_header, result_metadata, result_content, result_buffers.

@@ -10,9 +10,15 @@
 
 #include "core/date.hpp"
 #include "hub/store/byte_list.hpp"
+#include "hub/store/testing/store_contract.hpp"
 
 namespace camshaft::hub {
 namespace {
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract, testing::Values(StoreCase{"sqlite", [](const Folder& folder) {
+                                                      return SqliteStore::open({.file = folder.path / "tasks.db"}).value();
+                                                    }}),
+                         [](const auto& each) { return each.param.name; });
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
