@@ -195,6 +195,9 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         return self._core.wait(self._requests, _limit(timeout), outputs=True)
 
     def _need(self, timeout: float | None) -> None:
+        requests = self._requests
+        if type(requests) is list and len(requests) == 1 and requests[0].done:
+            return
         if not self._core.wait(self._requests, _limit(timeout)):
             raise error.TimeoutError("Result not ready.")
 

@@ -359,7 +359,11 @@ class Client(HubQueries, TaskControl, ClientNames):
 
     def _register(self, result: AsyncResult) -> list[str]:
         """Remember a result by the ids of its messages; returns them."""
-        ids = result.msg_ids
+        requests = result._requests
+        if type(requests) is list and len(requests) == 1:  # a million of these may wait: no list is kept for each
+            ids = [requests[0].msg_id]
+        else:
+            ids = result.msg_ids
         self.history += ids
         trim(self.history)
         self._by_id.update(dict.fromkeys(ids, result))
@@ -380,8 +384,9 @@ class Client(HubQueries, TaskControl, ClientNames):
 
     def _forget(self, result: AsyncResult) -> None:
         """The owner has taken the result: it need not be kept."""
-        for msg_id in result._ids or ():
-            self._by_id.pop(msg_id, None)
+        for msg_id in _registered(result):
+            if result._ids is not None or self._by_id.get(msg_id) is result:
+                self._by_id.pop(msg_id, None)
 
     @property
     def outstanding(self) -> set[str]:
@@ -390,7 +395,7 @@ class Client(HubQueries, TaskControl, ClientNames):
         return {
             msg_id
             for result in results.values()
-            for msg_id, request in zip(result._ids or (), result._requests, strict=False)
+            for msg_id, request in zip(_registered(result), result._requests, strict=False)
             if not request.done
         }
 
@@ -566,3 +571,10 @@ def _in_thread(core: ClientCore, work: Callable[[], None]) -> Future[None]:
 
     start_waiting(run, core, name="camshaft-wait")
     return future
+
+
+def _registered(result: AsyncResult) -> list[str]:
+    """The ids by which the client knows `result`."""
+    if result._ids is not None:
+        return result._ids
+    return [request.msg_id for request in result._requests]

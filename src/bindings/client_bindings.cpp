@@ -161,8 +161,12 @@ class PyClient final {
     submission.msg_type = msg_type;
     if (engine) submission.engine = *engine;
     submission.content = json_of(content);
-    submission.metadata = json_of(metadata);
-    auto taken = take_buffers(buffers, returned_);
+    if (!metadata.is(last_metadata_)) {
+      last_metadata_ = metadata;
+      last_metadata_blob_ = json_of(metadata);
+    }
+    submission.metadata = last_metadata_blob_;
+    auto taken = take_buffers(buffers, returned_, &last_function_);
     submission.buffers = std::move(taken.blobs);
     submission.lease = taken.lease;
     taken.lease.reset();
@@ -251,6 +255,10 @@ class PyClient final {
   SystemClock clock_;
   NullLog log_;
   std::shared_ptr<ReturnedBuffers> returned_ = std::make_shared<ReturnedBuffers>();
+  // Calls in a loop have the same metadata and function, which need no copy of their own. Guarded by the GIL.
+  nb::object last_metadata_;
+  Blob last_metadata_blob_;
+  SharedBuffer last_function_;
   std::unique_ptr<ClientService> service_;
 };
 

@@ -73,11 +73,11 @@ ClientCore::Entries::iterator ClientCore::find(std::string_view parent_id) {
 }
 
 bool ClientCore::Entry::concerns(EngineNumber number) const {
-  return engine == number || std::find(engines.begin(), engines.end(), number) != engines.end();
+  return engine == number || (of && std::find(of->engines.begin(), of->engines.end(), number) != of->engines.end());
 }
 
 ClientCore::Entries::iterator ClientCore::erase(Entries::iterator entry) {
-  if (!entry->second.part.empty()) parts_.erase(entry->second.part);
+  if (entry->second.of) parts_.erase(entry->second.of->part);
   return entries_.erase(entry);
 }
 
@@ -140,10 +140,10 @@ void ClientCore::handle(Submitted event, TimePoint, Actions& out) {
                                                                                            : Kind::call;
   entry.listens = executes || !engines.empty();
   entry.engine = engine;
-  entry.engines = std::move(engines);
+  if (event.part_of || !engines.empty()) entry.of = std::make_unique<Broadcast>(Broadcast{{}, std::move(engines)});
   if (event.part_of) {
-    entry.part = fmt::format("{}_{}", static_cast<std::uint64_t>(*event.part_of), event.engine);
-    parts_.emplace(entry.part, seq);
+    entry.of->part = fmt::format("{}_{}", static_cast<std::uint64_t>(*event.part_of), event.engine);
+    parts_.emplace(entry.of->part, seq);
   }
   if (entries_.emplace(seq, std::move(entry)).second) ++waiting_;
 }

@@ -149,6 +149,10 @@ class ClientCore final {
     std::optional<std::size_t> outputs;  // as in ReplyFacts
   };
   struct Complete {};  // kept only for output that comes later still, of threads that the request started
+  struct Broadcast {   // what an entry is of it:
+    std::string part;  // one engine's part: its key in parts_; or
+    std::vector<EngineNumber> engines;  // the whole: whose replies become one
+  };
   struct Entry {
     Owner owner;
     Channel channel;
@@ -157,11 +161,10 @@ class ClientCore final {
     std::optional<EngineNumber> engine;  // addressed, or known since its answer
     std::size_t outputs_seen = 0;
     bool idle_seen = false;
-    std::optional<TimePoint> give_up;   // when a Tick ends the wait for what is still missing
-    std::string part;                   // of a broadcast: its key in parts_
-    std::vector<EngineNumber> engines;  // whose replies become one; empty unless coalescing
+    std::optional<TimePoint> give_up;  // when a Tick ends the wait for what is still missing
+    std::unique_ptr<Broadcast> of;     // null for most: there may be a million entries
     std::variant<Waiting, Answered, Complete> state;
-    bool coalesces() const { return !engines.empty(); }
+    bool coalesces() const { return of && !of->engines.empty(); }
     bool concerns(EngineNumber number) const;
   };
   using Entries = std::unordered_map<std::uint64_t, Entry>;

@@ -24,7 +24,7 @@ std::string Request::msg_id() const {
 
 const client::Reply& Request::reply() const {
   static const client::Reply kPending;
-  return done() ? reply_ : kPending;
+  return done() ? *reply_ : kPending;
 }
 
 client::Output Request::output() const {
@@ -78,7 +78,7 @@ void ClientBoard::raise(Request& request, std::uint8_t flags) {
 
 void ClientBoard::answer(const RequestPtr& request, client::Reply reply, client::Status status, bool outputs_done,
                          WallTime now) {
-  request->reply_ = std::move(reply);
+  request->reply_ = std::make_unique<const client::Reply>(std::move(reply));
   request->status_ = status;
   request->received_ = now;
   raise(*request, outputs_done ? Request::kDone | Request::kOutputsDone : Request::kDone);

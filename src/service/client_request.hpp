@@ -67,7 +67,7 @@ class Request final {
   const std::string engine_;
   const WallTime submitted_;
   WallTime received_{};
-  client::Reply reply_;
+  std::unique_ptr<const client::Reply> reply_;  // null while pending, which is when there may be a million
   client::Status status_ = client::Status::pending;
   mutable std::atomic<std::uint8_t> flags_{0};  // only ever gains bits
   std::weak_ptr<const void> buffers_;           // what keeps the outgoing buffers alive until ZeroMQ has sent them

@@ -2,27 +2,54 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 namespace camshaft::service {
 
+namespace {
+
+/// Whether two requests differ in their last buffer at most. Other buffers count as equal when they are the same
+/// memory.
+bool same_call(const Submission& one, const Submission& other) {
+  const auto same_bytes = [](const Blob& a, const Blob& b) {
+    return a.bytes.data() == b.bytes.data() && a.size() == b.size();
+  };
+  if (one.channel != other.channel || one.msg_type != other.msg_type || one.engine != other.engine ||
+      one.engines != other.engines || one.buffers.size() != other.buffers.size())
+    return false;
+  if (!(one.content == other.content && one.metadata == other.metadata)) return false;
+  return one.buffers.empty() ||
+         std::equal(one.buffers.begin(), one.buffers.end() - 1, other.buffers.begin(), same_bytes);
+}
+
+}  // namespace
+
 void ClientResume::keep(std::uint64_t seq, const Submission& submission) {
   if (submission.channel != client::Channel::task && submission.channel != client::Channel::mux) return;
   if (submission.lease.lock() != nullptr) return;
-  kept_.insert_or_assign(seq, submission);
+  if (!newest_ || !same_call(*newest_, submission)) {
+    auto call = std::make_shared<Submission>(submission);
+    if (!call->buffers.empty()) call->buffers.back() = Blob{};
+    newest_ = std::move(call);
+  }
+  kept_.insert_or_assign(seq, Kept{newest_, submission.buffers.empty() ? "" : submission.buffers.back().str()});
 }
 
 std::optional<Submission> ClientResume::again(std::uint64_t seq) const {
   const auto kept = kept_.find(seq);
-  return kept == kept_.end() ? std::nullopt : std::optional(kept->second);
+  if (kept == kept_.end()) return std::nullopt;
+  Submission submission = *kept->second.call;
+  if (!submission.buffers.empty()) submission.buffers.back() = Blob::of(kept->second.last);
+  return submission;
 }
 
 client::FatesKnown ClientResume::decide(wire::Fates fates, const client::ClientCore& core) const {
   const auto kept = [&](const MsgId& id) -> const Submission* {
     const auto seq = core.seq_of(id.value);
     const auto found = seq ? kept_.find(static_cast<std::uint64_t>(*seq)) : kept_.end();
-    return found == kept_.end() ? nullptr : &found->second;
+    return found == kept_.end() ? nullptr : found->second.call.get();
   };
   const auto has_retries = [&](const MsgId& id) {
     const Submission* submission = kept(id);

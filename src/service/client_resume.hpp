@@ -6,7 +6,9 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <string>
 #include <unordered_map>
 
 #include "client/client_core.hpp"
@@ -35,7 +37,13 @@ class ClientResume final {
 
  private:
   static std::size_t index(client::Channel channel) { return static_cast<std::size_t>(channel); }
-  std::unordered_map<std::uint64_t, Submission> kept_;
+  // A million may be kept: what calls in a row have in common is there once.
+  struct Kept {
+    std::shared_ptr<const Submission> call;  // its last buffer is left empty
+    std::string last;
+  };
+  std::unordered_map<std::uint64_t, Kept> kept_;
+  std::shared_ptr<const Submission> newest_;  // of the last one kept
   std::array<bool, 5> due_{};
 };
 

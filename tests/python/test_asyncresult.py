@@ -221,3 +221,13 @@ def test_parts_as_they_complete(rc, core):
         list(result.as_completed(timeout=0.01))
     core.release()
     assert {part.msg_ids[0] for part in result.as_completed(10)} == set(result.msg_ids)
+
+
+def test_a_result_that_was_taken_is_forgotten_and_one_that_was_not_is_kept(rc, held):
+    taken, left = (rc.load_balanced_view().apply_async(add, i) for i in range(2))
+    assert rc.outstanding == {*taken.msg_ids, left._requests[0].msg_id}
+    held.release()
+    taken.get()
+    assert list(rc._by_id) == left.msg_ids
+    assert rc.get_result(left.msg_ids[0]).get() == left.get()
+    assert rc.history == taken.msg_ids + left.msg_ids

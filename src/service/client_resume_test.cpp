@@ -1,0 +1,65 @@
+#include "service/client_resume.hpp"
+
+#include <gtest/gtest.h>
+
+namespace camshaft::service {
+namespace {
+
+Submission call(const Blob& function, std::string arguments, std::string metadata = "{}") {
+  Submission made;
+  made.msg_type = "apply_request";
+  made.metadata = Blob::of(std::move(metadata));
+  made.buffers = {function, Blob::of(std::move(arguments))};
+  return made;
+}
+
+void expect_again(const ClientResume& resume, std::uint64_t seq, const Submission& sent) {
+  const auto again = resume.again(seq);
+  ASSERT_TRUE(again) << seq;
+  EXPECT_EQ(again->channel, sent.channel);
+  EXPECT_EQ(again->msg_type, sent.msg_type);
+  EXPECT_EQ(again->engine, sent.engine);
+  EXPECT_EQ(again->content, sent.content);
+  EXPECT_EQ(again->metadata, sent.metadata);
+  EXPECT_EQ(again->buffers, sent.buffers);
+}
+
+TEST(ClientResume, GivesEachRequestBackAsItWas) {
+  const Blob function = Blob::of("function"), other = Blob::of("function two");
+  Submission without = call(function, "");
+  without.buffers.clear();
+  Submission direct = call(function, "1");
+  direct.channel = client::Channel::mux;
+  direct.engine = "camshaft-1";
+  Submission three = call(function, "1");
+  three.buffers.push_back(Blob::of("out of band"));
+  const std::vector<Submission> sent = {call(function, "1"),
+                                        call(function, "2"),
+                                        call(other, "2"),
+                                        call(function, ""),
+                                        call(function, "3", R"({"retries": 1})"),
+                                        without,
+                                        without,
+                                        direct,
+                                        three,
+                                        call(function, "4")};
+  ClientResume resume;
+  for (std::uint64_t seq = 0; seq < sent.size(); ++seq) resume.keep(seq, sent[seq]);
+  EXPECT_EQ(resume.kept(), sent.size());
+  for (std::uint64_t seq = 0; seq < sent.size(); ++seq) expect_again(resume, seq, sent[seq]);
+  resume.forget(1);
+  EXPECT_FALSE(resume.again(1));
+  expect_again(resume, 0, sent[0]);
+}
+
+TEST(ClientResume, DoesNotKeepLargeBuffers) {
+  ClientResume resume;
+  const auto lease = std::make_shared<int>();
+  Submission large = call(Blob::of("function"), "1");
+  large.lease = lease;
+  resume.keep(1, large);
+  EXPECT_EQ(resume.kept(), 0u);
+}
+
+}  // namespace
+}  // namespace camshaft::service
