@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kChunkShare = 8;  // of queue_bytes
 constexpr std::size_t kChunk = 32768;
 constexpr std::size_t kBusy = 500;  // writes within `flush` that make it worth to wait for more
-constexpr int kNice = 5;            // of the threads that write: tasks go first
+constexpr int kNice = 5;            // of the thread that writes: tasks go first
 
 std::size_t total(const std::vector<Blob>& buffers) {
   std::size_t bytes = 0;
@@ -47,7 +47,7 @@ bool shed(hub::Write& write, std::size_t limit, const char* why) {
 constexpr const char* kTooLarge = "it is larger than the buffer_limit; the client that submitted the task has it";
 constexpr const char* kTooSlow = "the database did not keep up; the client that submitted the task has it";
 
-/// Lets the threads that serve tasks go first where there are more threads than processors. Linux has this by thread.
+/// Lets the threads that serve tasks go first where processors are scarce. Linux has this by thread.
 void give_way() { static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice)); }
 
 }  // namespace
@@ -223,8 +223,8 @@ DatabaseKeeper::ChunkPtr DatabaseKeeper::to_spill() const {
   return nullptr;
 }
 
+// Does not give way: it has little to do for each record, and what it is late for stays in memory.
 void DatabaseKeeper::spill_all() {
-  give_way();
   std::unique_lock lock(mutex_);
   while (true) {
     ChunkPtr chunk;
@@ -280,9 +280,7 @@ void DatabaseKeeper::answer_all() {
     if (stopping_) return;
     const Asked asked = std::move(questions_.front());
     questions_.pop_front();
-    const bool current = written_.wait_for(lock, options_.question_timeout, [&] {
-      return written_count_ >= asked.after || !failure_.empty() || stopping_;
-    });
+    const bool current = wait_for_writes(lock, asked.after);
     --urgent_;
     const std::string failed = failure_;
     lock.unlock();
@@ -295,6 +293,17 @@ void DatabaseKeeper::answer_all() {
     }
     lock.lock();
   }
+}
+
+// As long as the database gets on, however much waits; false when it has not for a while.
+bool DatabaseKeeper::wait_for_writes(std::unique_lock<std::mutex>& lock, std::uint64_t count) {
+  const auto settled = [&] { return written_count_ >= count || !failure_.empty() || stopping_; };
+  while (!settled()) {
+    const std::uint64_t before = written_count_;
+    if (!written_.wait_for(lock, options_.question_timeout, [&] { return settled() || written_count_ > before; }))
+      return false;
+  }
+  return true;
 }
 
 hub::Answer DatabaseKeeper::answer(const Asked& asked) {

@@ -70,7 +70,7 @@ class DatabaseKeeper final : public RecordKeeper {
     std::size_t buffer_limit = std::size_t{64} << 20;      // as of DirectKeeper
     Duration flush = std::chrono::milliseconds(50);        // how long a record may wait for others; when busy, 4 times
     Duration retry = std::chrono::seconds(1);              // between attempts to write while the database fails
-    Duration question_timeout = std::chrono::seconds(10);  // for the records before a question to be written
+    Duration question_timeout = std::chrono::seconds(10);  // a question waits for a next batch of those before it
     Duration tend_period = std::chrono::seconds(10);
   };
   using Open = std::function<Result<std::unique_ptr<hub::Store>>()>;
@@ -108,6 +108,7 @@ class DatabaseKeeper final : public RecordKeeper {
   ChunkPtr to_spill() const;
   void spill_all();
   void answer_all();
+  bool wait_for_writes(std::unique_lock<std::mutex>& lock, std::uint64_t count);
   hub::Answer answer(const Asked& asked);
 
   const Options options_;

@@ -70,6 +70,7 @@ class TestStore final : public hub::Store {
     db_.changed.wait(lock, [&] { return !db_.blocked; });
     if (db_.failing) return Error{Errc::timed_out, "the disk is full"};
     db_.batches.push_back(batch.size());
+    db_.changed.notify_all();
     return db_.records.write(batch);
   }
   Result<hub::State> state(const MsgId& id) override {
@@ -207,6 +208,17 @@ TEST_F(KeeperTest, ResultsKeepTheirPlaceWhenRequestsDoNot) {
   EXPECT_TRUE(a.result_buffers.empty());
   EXPECT_THAT(a.result_content.str(), HasSubstr("the result of a (500 bytes) is not in the task database"));
   EXPECT_EQ(keeper->lost(), 2u);
+}
+
+TEST_F(KeeperTest, ADatabaseThatDoesNotGetOnIsSaidToAQuestion) {
+  options.question_timeout = 1ms;
+  db.blocked = true;
+  start();
+  keeper->put(insert("a"));
+  EXPECT_THAT(history(), HasSubstr("the task database is too slow to answer now"));
+  db.set([&] { db.blocked = false; });
+  keeper.reset();
+  EXPECT_EQ(db.records.stats().records, 1u);
 }
 
 TEST_F(KeeperTest, AFailingStoreIsTriedAgain) {
