@@ -8,7 +8,7 @@ BUILD := build/dev
 PYTHON := .venv/bin/python
 
 help: ## say what each target does
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do printf '%-16s  %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do printf '%-18s  %s\n' "$$target" "$$text"; done
 
 setup: ## install Debian packages (root or sudo) and the Python packages in .venv
 	@tools/setup.sh
