@@ -197,7 +197,7 @@ def test_a_client_without_a_connection_file(processes: Processes, capsys: pytest
     says(caught, "nowhere.json", "not found", "is the controller running")
     with pytest.raises(ValueError) as bad:
         camshaft.Client("tcp://127.0.0.1:5555")
-    says(bad, "is an address", "ipcontroller-client.json")
+    says(bad, "needs the key of the cluster", "key=", "ipcontroller-client.json")
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_an_engine_waits_for_a_controller_that_is_not_there(cluster: Start) -> N
 
 def test_a_client_whose_controller_dies(cluster: Start) -> None:
     site = cluster(1)
-    client = site.client()
+    client = site.client(reconnect_timeout=2)
     result = client[0].apply_async(hang)
     begun(result)
     balanced = client.load_balanced_view().apply_async(abs, -1)
