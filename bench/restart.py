@@ -1,4 +1,4 @@
-"""From `kill -9` of the controller to all engines back: seconds from the start of the next one, for some cluster sizes."""
+"""From `kill -9` of the controller to all engines back: seconds from the start of the next one, by cluster size."""
 
 import argparse
 import statistics
@@ -43,7 +43,9 @@ def measure(binaries: Path, engines: int, rounds: int) -> list[float]:
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--binaries", type=Path, default=Path(__file__).resolve().parent.parent / "build" / "dev" / "bin")
+    parser.add_argument(
+        "--binaries", type=Path, default=Path(__file__).resolve().parent.parent / "build" / "dev" / "bin"
+    )
     parser.add_argument("--engines", type=int, nargs="+", default=[4, 16])
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()

@@ -21,8 +21,9 @@ inline Frames reply_frames(service::Origin& origin, std::string_view type, std::
                            std::string_view engine, WallTime now) {
   return origin.message(
       std::move(identities), type, std::move(parent), R"({"status":"ok"})",
-      fmt::format(R"({{"started":"{}","dependencies_met":true,"engine":"{}","status":"ok","outputs":0,"codec":"p5","batch":1}})",
-                  format_date(now), engine),
+      fmt::format(
+          R"({{"started":"{}","dependencies_met":true,"engine":"{}","status":"ok","outputs":0,"codec":"p5","batch":1}})",
+          format_date(now), engine),
       {Blob::of_static(kNone)});
 }
 

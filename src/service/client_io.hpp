@@ -52,7 +52,7 @@ class ClientIo final {
     std::string address;
     std::unique_ptr<net::Socket> socket;
     bool up = false;
-    bool lost = false;  // down for so long that requests are refused
+    bool lost = false;          // down for so long that requests are refused
     std::uint64_t outages = 0;  // so many times it broke
   };
 

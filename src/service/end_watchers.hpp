@@ -1,6 +1,5 @@
-// service/end_watchers.hpp: clients that wait for the end of tasks which are not theirs: their questions are answered when
-// one of the tasks ends, or when their time is over.
-// Thread: that of the hub's loop; time comes with each call.
+// service/end_watchers.hpp: clients that wait for the end of tasks which are not theirs: their questions are answered
+// when one of the tasks ends, or when their time is over. Thread: that of the hub's loop; time comes with each call.
 // Owns:   the questions until they are answered. Errors: content() says what is wrong with a question.
 #pragma once
 #include <optional>

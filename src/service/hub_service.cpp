@@ -127,16 +127,16 @@ void HubService::watch(const wire::Message& request) {
                                   wire::error_content("ValueError", question.error().message)));
     return;
   }
-  const bool news = std::any_of(question->ids.begin(), question->ids.end(),
-                                [&](const MsgId& id) { return !hub_.is_pending(id); });
+  const bool news =
+      std::any_of(question->ids.begin(), question->ids.end(), [&](const MsgId& id) { return !hub_.is_pending(id); });
   watchers_.add(request, *question, news, loop_.clock().now());
   answer_watchers();
 }
 
 void HubService::answer_watchers() {
   for (const wire::Message& request : watchers_.due(loop_.clock().now()))
-    queries_.send(origin_.message({request.parts.identities[0]}, "watch_reply", request.parts.header,
-                                  R"({"status": "ok"})"));
+    queries_.send(
+        origin_.message({request.parts.identities[0]}, "watch_reply", request.parts.header, R"({"status": "ok"})"));
   const auto deadline = watchers_.next_deadline();
   if (!deadline || (watchers_at_ && *watchers_at_ <= *deadline)) return;
   watchers_at_ = deadline;

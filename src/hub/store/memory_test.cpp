@@ -11,7 +11,9 @@
 namespace camshaft::hub {
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(Memory, StoreContract, testing::Values(StoreCase{"memory", [](const Folder&) { return std::make_unique<MemoryStore>(); }}),
+INSTANTIATE_TEST_SUITE_P(Memory, StoreContract,
+                         testing::Values(StoreCase{"memory",
+                                                   [](const Folder&) { return std::make_unique<MemoryStore>(); }}),
                          [](const auto& each) { return each.param.name; });
 
 TaskRecord record(const std::string& id, int submitted, std::size_t bytes = 0) {

@@ -15,10 +15,11 @@
 namespace camshaft::hub {
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract, testing::Values(StoreCase{"sqlite", [](const Folder& folder) {
-                                                      return SqliteStore::open({.file = folder.path / "tasks.db"}).value();
-                                                    }}),
-                         [](const auto& each) { return each.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Sqlite, StoreContract,
+    testing::Values(StoreCase{
+        "sqlite", [](const Folder& folder) { return SqliteStore::open({.file = folder.path / "tasks.db"}).value(); }}),
+    [](const auto& each) { return each.param.name; });
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
