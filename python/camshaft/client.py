@@ -360,10 +360,8 @@ class Client(HubQueries, TaskControl, ClientNames):
     def _register(self, result: AsyncResult) -> list[str]:
         """Remember a result by the ids of its messages; returns them."""
         requests = result._requests
-        if type(requests) is list and len(requests) == 1:  # a million of these may wait: no list is kept for each
-            ids = [requests[0].msg_id]
-        else:
-            ids = result.msg_ids
+        one = type(requests) is list and len(requests) == 1  # a million of these may wait: no list is kept for each
+        ids = [requests[0].msg_id] if one else result.msg_ids
         self.history += ids
         trim(self.history)
         self._by_id.update(dict.fromkeys(ids, result))

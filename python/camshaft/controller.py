@@ -5,7 +5,8 @@
 
 `choose(loads)` gets how many unanswered tasks each engine has that may take the task, least recently used first, and
 returns an index. With more parameters it also gets `counts`, the tasks that each was given since it came, and
-`engines`, a small number of each that stays its own while it is connected. `Cluster(scheme=choose)` does all this for you.
+`engines`, a small number of each that stays its own while it is connected.
+`Cluster(scheme=choose)` does all this for you.
 """
 
 from __future__ import annotations
