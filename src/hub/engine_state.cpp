@@ -23,7 +23,17 @@ std::string render_engine_state(const EngineState& state) {
     text += fmt::format("{}\"{}\": \"{}\"", separator, to_int(number), uuid.value);
     separator = ", ";
   }
-  return text += fmt::format("}}, \"next_id\": {}}}", state.next_id);
+  text += fmt::format("}}, \"next_id\": {}", state.next_id);
+  if (!state.unsettled.empty()) {
+    text += ", \"unsettled\": [";
+    separator = "";
+    for (const EngineId& uuid : state.unsettled) {
+      text += fmt::format("{}\"{}\"", separator, uuid.value);
+      separator = ", ";
+    }
+    text += "]";
+  }
+  return text += "}";
 }
 
 Result<EngineState> parse_engine_state(std::string_view text) {
@@ -53,6 +63,14 @@ Result<EngineState> parse_engine_state(std::string_view text) {
     const auto next = json["next_id"].get<std::int64_t>();
     if (next > kMaxEngineNumber + 1) return bad("next_id is too large");
     state.next_id = std::max(state.next_id, static_cast<std::int32_t>(std::max<std::int64_t>(next, 0)));
+  }
+  if (const auto unsettled = json.find("unsettled"); unsettled != json.end()) {
+    if (!unsettled->is_array()) return bad("'unsettled' is no list");
+    for (const auto& uuid : *unsettled) {
+      if (!uuid.is_string() || !is_valid_uuid(uuid.get_ref<const std::string&>()))
+        return bad("'unsettled' has an unusable uuid");
+      state.unsettled.emplace(uuid.get<std::string>());
+    }
   }
   return state;
 }

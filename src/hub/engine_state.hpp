@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -14,10 +15,12 @@ namespace camshaft::hub {
 struct EngineState {
   std::map<EngineNumber, EngineId> engines;
   std::int32_t next_id = 0;
+  // Gone, but what became of their tasks may not have been told to everybody who waits. The original ignores this.
+  std::set<EngineId> unsettled{};
   bool operator==(const EngineState&) const = default;
 };
 
-/// {"engines": {"1": "<uuid>"}, "next_id": 2}, spaced as Python does.
+/// {"engines": {"1": "<uuid>"}, "next_id": 2}, spaced as Python does; with "unsettled": ["<uuid>"] if there are any.
 std::string render_engine_state(const EngineState& state);
 Result<EngineState> parse_engine_state(std::string_view text);
 

@@ -11,6 +11,12 @@
 namespace camshaft::hub {
 namespace {
 
+using namespace std::chrono_literals;
+// After this time everybody has been told what became of the tasks of an engine that left.
+constexpr Duration kSettledAfter = 5s;
+// Who waits for tasks of an earlier controller has come back and asked by then.
+constexpr Duration kEarlierSettledAfter = 10min;
+
 HeartMonitor::Options heart_options(const Hub::Options& options) {
   HeartMonitor::Options heart = options.heart;
   heart.expect_for = *options.registration_timeout;
@@ -68,6 +74,29 @@ std::vector<Action> Hub::restore(const EngineState& state, TimePoint now) {
   return out;
 }
 
+void Hub::expect(const EngineState& state, TimePoint now) {
+  for (const auto& [number, uuid] : state.engines) unsettle(uuid, now + kEarlierSettledAfter);
+  for (const EngineId& uuid : state.unsettled) unsettle(uuid, now + kEarlierSettledAfter);
+}
+
+void Hub::unsettle(const EngineId& uuid, TimePoint until) {
+  TimePoint& at = unsettled_.try_emplace(uuid, until).first->second;
+  at = std::max(at, until);
+}
+
+/// Whether the state file is out of date now.
+bool Hub::settle(TimePoint now) {
+  return std::erase_if(unsettled_, [now](const auto& entry) { return entry.second <= now; }) > 0;
+}
+
+// Those that are registered stand in the list of engines.
+std::string Hub::engine_state() const {
+  EngineState state = registry_.state();
+  for (const auto& [uuid, until] : unsettled_)
+    if (!registry_.number_of(uuid)) state.unsettled.insert(uuid);
+  return render_engine_state(state);
+}
+
 std::vector<Action> Hub::handle(const Event& event, TimePoint now, WallTime wall) {
   std::vector<Action> out;
   std::visit(
@@ -85,6 +114,7 @@ std::vector<Action> Hub::handle(const Event& event, TimePoint now, WallTime wall
         if constexpr (std::is_same_v<E, Tick>) {
           perform(registry_.handle(PurgeStalled{}, now), now, out);
           if (next_strand_ && *next_strand_ <= now) strand(now, wall);
+          if (settle(now)) out.push_back(SaveEngines{});
         }
       },
       event);
@@ -104,6 +134,7 @@ TimePoint Hub::next_deadline() const {
   TimePoint soonest = hearts_.next_deadline();
   if (const auto stalled = registry_.next_deadline()) soonest = std::min(soonest, *stalled);
   if (next_strand_) soonest = std::min(soonest, *next_strand_);
+  for (const auto& [uuid, until] : unsettled_) soonest = std::min(soonest, until);
   return soonest;
 }
 
@@ -145,6 +176,7 @@ void Hub::perform(std::vector<RegistryAction> actions, TimePoint now, std::vecto
             out.push_back(std::move(a));
           } else if constexpr (std::is_same_v<A, EngineGone>) {
             hearts_.handle(Forget{a.uuid}, now);
+            unsettle(a.uuid, now + kSettledAfter);
             if (Load* load = find_load(a.uuid)) {
               load->live = false;
               load->strand_at = now + *options_.registration_timeout;

@@ -7,6 +7,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -75,6 +76,9 @@ class Hub {
   /// Takes over the engines of an earlier controller; each has until its eleventh missed beat to show up.
   /// The actions are for the schedulers: no client is there yet to be notified.
   std::vector<Action> restore(const EngineState& state, TimePoint now);
+  /// Engines of an earlier controller that may come back. Until they do, or minutes have passed, the state file names
+  /// them: yet another controller must know that they may have run something.
+  void expect(const EngineState& state, TimePoint now);
   std::vector<Action> handle(const Event& event, TimePoint now, WallTime wall);
   /// When a Tick is due at the latest.
   TimePoint next_deadline() const;
@@ -99,7 +103,7 @@ class Hub {
   const EngineProperties& properties() const { return properties_; }
   /// Whether the engine can hand back tasks that it has not started.
   bool recalls(const EngineId& uuid) const { return recalling_.contains(uuid); }
-  std::string engine_state() const { return render_engine_state(registry_.state()); }
+  std::string engine_state() const;
   std::size_t pending() const { return pending_.size(); }
   bool is_pending(const MsgId& id) const { return pending_.contains(id); }
   std::size_t unassigned() const { return unassigned_; }
@@ -131,6 +135,8 @@ class Hub {
   void finish(Reply reply, WallTime now);
   Load* find_load(const EngineId& uuid);
   void learn(const RegistrationRequested& request, std::vector<Action>& out);
+  void unsettle(const EngineId& uuid, TimePoint until);
+  bool settle(TimePoint now);
   static TaskRecord make_record(Request request, Queue queue);
 
   // hub_queries.cpp
@@ -148,6 +154,7 @@ class Hub {
   EngineProperties properties_;
   nlohmann::json client_connection_;  // null until set
   std::unordered_set<EngineId> recalling_;
+  std::map<EngineId, TimePoint> unsettled_;  // not registered; for the state file, until when
   HeartMonitor hearts_;
   RecordSink& records_;
   std::unordered_map<EngineId, Load> loads_;  // nodes do not move: Pending points at them

@@ -5,8 +5,10 @@
 namespace camshaft::sched {
 
 void Reconciler::expect(std::vector<EngineId> engines, TimePoint until) {
-  for (EngineId& engine : engines)
+  for (EngineId& engine : engines) {
+    earlier_.insert(engine);
     if (!here_.contains(engine)) expected_.insert(std::move(engine));
+  }
   if (!expected_.empty()) until_ = until;
 }
 
@@ -30,7 +32,8 @@ void Reconciler::engine_back(const EngineId& engine, bool answers, Out& out) {
 
 void Reconciler::engine_gone(const EngineId& engine, Out& out) {
   here_.erase(engine);
-  if (expected_.erase(engine) > 0) doubt_ = true;
+  expected_.erase(engine);
+  if (earlier_.contains(engine)) doubt_ = true;
   if (expected_.empty()) until_.reset();
   for (auto round = rounds_.begin(); round != rounds_.end();) {
     Round& open = round->second;

@@ -4,7 +4,7 @@
 // Errors: none; answers to questions that nobody asked are ignored.
 //
 // A task that no engine has seen can safely be sent again, but only once every engine that might have seen it has said
-// so. One that does not come back leaves doubt.
+// so. One that does not come back leaves doubt, and so does one that came back and left before it could be asked.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -86,9 +86,10 @@ class Reconciler {
   Rounds::iterator check(Rounds::iterator round, Out& out);
 
   std::map<EngineId, bool> here_;  // and whether it can answer
-  std::set<EngineId> expected_;    // not in here_
+  std::set<EngineId> earlier_;     // served an earlier controller: may have run what this one has never seen
+  std::set<EngineId> expected_;    // those of them that have not come back
   std::optional<TimePoint> until_;
-  bool doubt_ = false;  // an expected engine did not come back, or cannot answer
+  bool doubt_ = false;  // one of the earlier engines is gone, or cannot answer
   Rounds rounds_;
   std::uint64_t last_round_ = 0;
 };

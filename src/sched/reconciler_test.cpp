@@ -116,6 +116,21 @@ TEST_F(ReconcilerTest, AnEngineThatCannotAnswerLeavesDoubtIfItWasThereBefore) {
   EXPECT_THAT(back(e0, false), ElementsAre(Concluded{2, {}, {}, {}, {a}}));
 }
 
+TEST_F(ReconcilerTest, AnEngineThatCameBackAndDiedBeforeTheQuestionLeavesDoubt) {
+  reconciler.expect({e0}, now + seconds(30));
+  back(e0);
+  back(e1);
+  gone(e0);
+  ask({a});
+  EXPECT_THAT(told(e1, {}), ElementsAre(Concluded{1, {}, {}, {}, {a}}));
+}
+
+TEST_F(ReconcilerTest, ANewcomerThatDiesLeavesNoDoubt) {
+  back(e0);
+  gone(e0);
+  EXPECT_THAT(ask({a}), ElementsAre(Concluded{1, {}, {}, {a}, {}})) << "whatever it ran is known here";
+}
+
 TEST_F(ReconcilerTest, NobodyIsWaitedForOnceEverythingIsFound) {
   reconciler.expect({e1}, now + seconds(30));
   back(e0);

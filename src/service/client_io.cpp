@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -367,7 +368,7 @@ void ClientIo::perform_all() {
       transmit(request->seq_, request->submitted(), std::move(*sending_));
     } else if (auto* retransmitted = std::get_if<client::Retransmit>(&action)) {
       const auto request = request_of(retransmitted->owner);
-      if (auto submission = resume_.again(request->seq_))
+      if (auto submission = resume_.again(request->seq_, questions_))
         transmit(request->seq_, request->submitted(), std::move(*submission));
     } else if (auto* answer = std::get_if<client::Answer>(&action)) {
       const auto request = request_of(answer->owner);
@@ -410,7 +411,12 @@ void ClientIo::take_reply(wire::Parts parts) {
     on_connection_reply(parts);
     return;
   }
-  if (parent.view().starts_with(question_prefix())) return on_fates(parts);
+  if (const std::string prefix = question_prefix(); parent.view().starts_with(prefix)) {
+    std::uint64_t question = 0;
+    const std::string_view number = parent.view().substr(prefix.size());
+    std::from_chars(number.data(), number.data() + number.size(), question);
+    return on_fates(parts, question);
+  }
   client::Reply reply;
   reply.date = client::text_field(parts.header, "date");
   reply.content = std::move(parts.content);

@@ -70,7 +70,7 @@ class ClientIo final {
   void resume_engine(EngineNumber number, const EngineId& id);
   std::string question_prefix() const { return connection_id_ + "_"; }
   void ask_fates(client::Channel channel, const EngineId& engine, std::vector<MsgId> ids);
-  void on_fates(const wire::Parts& parts);
+  void on_fates(const wire::Parts& parts, std::uint64_t question);
   void on_notification(Frames frames);
   void on_output(Frames frames);
   void on_connection_reply(const wire::Parts& parts);

@@ -73,13 +73,14 @@ void ClientIo::ask_fates(Channel channel, const EngineId& engine, std::vector<Ms
   line(channel).socket->send(wire::encode({}, std::move(message), signer_));
 }
 
-void ClientIo::on_fates(const wire::Parts& parts) {
+void ClientIo::on_fates(const wire::Parts& parts, std::uint64_t question) {
   auto fates = wire::parse_fates(parts.content.view());
   // An engine that left again meanwhile is answered for by the relay: its end is the end of what was sent to it.
   if (!fates) return log_.warning("the answer about requests under way cannot be read: {}", fates.error().message);
-  if (const auto repeated = fates->unknown.size(); repeated > 0)
-    log_.info("{} requests had not arrived when the connection broke: sent again", repeated);
-  handle(resume_.decide(std::move(*fates), core_));
+  client::FatesKnown known = resume_.decide(std::move(*fates), question, core_);
+  if (!known.again.empty())
+    log_.info("{} requests had not arrived when the connection broke: sent again", known.again.size());
+  handle(std::move(known));
   send_tasks();
 }
 

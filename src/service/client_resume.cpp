@@ -37,15 +37,23 @@ void ClientResume::keep(std::uint64_t seq, const Submission& submission) {
   kept_.insert_or_assign(seq, Kept{newest_, submission.buffers.empty() ? "" : submission.buffers.back().str()});
 }
 
-std::optional<Submission> ClientResume::again(std::uint64_t seq) const {
+std::optional<Submission> ClientResume::again(std::uint64_t seq, std::uint64_t asked) {
   const auto kept = kept_.find(seq);
   if (kept == kept_.end()) return std::nullopt;
+  sent_again_.insert_or_assign(seq, asked);
   Submission submission = *kept->second.call;
   if (!submission.buffers.empty()) submission.buffers.back() = Blob::of(kept->second.last);
   return submission;
 }
 
-client::FatesKnown ClientResume::decide(wire::Fates fates, const client::ClientCore& core) const {
+client::FatesKnown ClientResume::decide(wire::Fates fates, std::uint64_t question,
+                                        const client::ClientCore& core) const {
+  const auto is_old_news = [&](const MsgId& id) {
+    const auto seq = core.seq_of(id.value);
+    const auto again = seq ? sent_again_.find(static_cast<std::uint64_t>(*seq)) : sent_again_.end();
+    return again != sent_again_.end() && question <= again->second;
+  };
+  for (auto* ids : {&fates.unknown, &fates.lost, &fates.doubtful}) std::erase_if(*ids, is_old_news);
   const auto kept = [&](const MsgId& id) -> const Submission* {
     const auto seq = core.seq_of(id.value);
     const auto found = seq ? kept_.find(static_cast<std::uint64_t>(*seq)) : kept_.end();

@@ -21,14 +21,18 @@ class ClientResume final {
  public:
   /// Keeps what is needed to send the request again.
   void keep(std::uint64_t seq, const Submission& submission);
-  void forget(std::uint64_t seq) { kept_.erase(seq); }
-  /// The request, to be sent again; nullopt when it was not kept.
-  std::optional<Submission> again(std::uint64_t seq) const;
+  void forget(std::uint64_t seq) {
+    kept_.erase(seq);
+    sent_again_.erase(seq);
+  }
+  /// The request, to be sent again; nullopt when it was not kept. `asked`: the number of the newest question.
+  std::optional<Submission> again(std::uint64_t seq, std::uint64_t asked);
   std::size_t kept() const { return kept_.size(); }
 
   /// Sorts what a peer has said into what the core wants to know: a request in doubt whose metadata allows retries, and
-  /// none that was not kept, is sent again.
-  client::FatesKnown decide(wire::Fates fates, const client::ClientCore& core) const;
+  /// none that was not kept, is sent again. `question`: the number of the one that is answered; about a request that
+  /// was sent again after it was asked it says nothing.
+  client::FatesKnown decide(wire::Fates fates, std::uint64_t question, const client::ClientCore& core) const;
 
   // Which lines broke and are not settled yet.
   void broke(client::Channel channel) { due_[index(channel)] = true; }
@@ -44,6 +48,7 @@ class ClientResume final {
   };
   std::unordered_map<std::uint64_t, Kept> kept_;
   std::shared_ptr<const Submission> newest_;  // of the last one kept
+  std::unordered_map<std::uint64_t, std::uint64_t> sent_again_;  // the newest question by then
   std::array<bool, 5> due_{};
 };
 

@@ -1,9 +1,14 @@
 #include "service/client_resume.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace camshaft::service {
 namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 Submission call(const Blob& function, std::string arguments, std::string metadata = "{}") {
   Submission made;
@@ -13,8 +18,8 @@ Submission call(const Blob& function, std::string arguments, std::string metadat
   return made;
 }
 
-void expect_again(const ClientResume& resume, std::uint64_t seq, const Submission& sent) {
-  const auto again = resume.again(seq);
+void expect_again(ClientResume& resume, std::uint64_t seq, const Submission& sent) {
+  const auto again = resume.again(seq, 0);
   ASSERT_TRUE(again) << seq;
   EXPECT_EQ(again->channel, sent.channel);
   EXPECT_EQ(again->msg_type, sent.msg_type);
@@ -48,7 +53,7 @@ TEST(ClientResume, GivesEachRequestBackAsItWas) {
   EXPECT_EQ(resume.kept(), sent.size());
   for (std::uint64_t seq = 0; seq < sent.size(); ++seq) expect_again(resume, seq, sent[seq]);
   resume.forget(1);
-  EXPECT_FALSE(resume.again(1));
+  EXPECT_FALSE(resume.again(1, 0));
   expect_again(resume, 0, sent[0]);
 }
 
@@ -59,6 +64,26 @@ TEST(ClientResume, DoesNotKeepLargeBuffers) {
   large.lease = lease;
   resume.keep(1, large);
   EXPECT_EQ(resume.kept(), 0u);
+}
+
+TEST(ClientResume, AnAnswerSaysNothingAboutARequestThatWasSentAgainSinceItWasAsked) {
+  client::ClientCore core("session_");
+  ClientResume resume;
+  const Submission submission;
+  std::vector<client::Action> actions;
+  core.handle(client::Submitted{client::Seq{1}, submission.channel, "apply_request", {}, {}}, TimePoint{}, actions);
+  resume.keep(1, submission);
+  const MsgId id("session_1");
+  const wire::Fates never_seen{.unknown = {id}};
+
+  EXPECT_THAT(resume.decide(never_seen, 1, core).again, ElementsAre(id));
+  ASSERT_TRUE(resume.again(1, 2)) << "a second question has been asked meanwhile";
+  EXPECT_THAT(resume.decide(never_seen, 2, core).again, IsEmpty()) << "it would run twice";
+  EXPECT_THAT(resume.decide({.doubtful = {id}}, 2, core).failed, IsEmpty());
+  EXPECT_THAT(resume.decide(never_seen, 3, core).again, ElementsAre(id)) << "lost once more";
+  EXPECT_THAT(resume.decide({.doubtful = {id}}, 3, core).failed, SizeIs(1));
+  resume.forget(1);
+  EXPECT_FALSE(resume.again(1, 3));
 }
 
 }  // namespace

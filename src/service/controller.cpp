@@ -307,11 +307,11 @@ void Controller::Parts::expect_engines() {
   const auto state = text ? hub::parse_engine_state(*text) : Result<hub::EngineState>(text.error());
   if (!state) return;
   std::vector<EngineId> engines;
-  for (const auto& [number, uuid] : state->engines) {
-    engines.push_back(uuid);
-    // Requests that come before the engine does wait for it, as for one that is known.
-    relay->expect(uuid);
-  }
+  for (const auto& [number, uuid] : state->engines) engines.push_back(uuid);
+  engines.insert(engines.end(), state->unsettled.begin(), state->unsettled.end());
+  // Requests that come before the engine does wait for it, as for one that is known.
+  for (const EngineId& uuid : engines) relay->expect(uuid);
+  hub->expect(*state);
   tasks->resume().expect(std::move(engines), (config.max_misses + 1) * config.heart_period);
 }
 

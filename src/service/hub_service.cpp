@@ -78,6 +78,11 @@ void HubService::tell_clients(const wire::ClientConnection& connection) {
   hub_.set_client_connection(told);
 }
 
+void HubService::expect(const hub::EngineState& state) {
+  hub_.expect(state, loop_.clock().now());
+  schedule_tick();
+}
+
 void HubService::restore() {
   const auto text = wire::read_file(engine_state_file_);
   if (!text) return log_.warning("nothing to restore: {}", text.error().message);

@@ -84,6 +84,8 @@ class HubService final {
   void connect_tasks(const std::string& endpoint) { resubmit_.connect(endpoint); }
   /// Takes over the engines of the state file, if there is one.
   void restore();
+  /// Engines of the controller before that may come back.
+  void expect(const hub::EngineState& state);
   void record(std::vector<Traffic> traffic);
   /// Tells clients that the controller stops.
   void announce_shutdown(Blob parent = Blob::of_static("{}"));

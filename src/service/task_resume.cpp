@@ -139,7 +139,7 @@ void TaskResume::client_asks(const wire::Message& question) {
   const ClientId client(question.parts.identities.front().str());
   std::vector<MsgId> held, open;
   for (const MsgId& id : ask->ids) {
-    const bool known = scheduler_.is_live(id).value_or(false) || restoring_.contains(id) || claims_.contains(id);
+    const bool known = scheduler_.is_live(id).value_or(false) || restoring_.contains(id);
     (known ? held : open).push_back(id);
   }
   log_.debug("task: a client asks for {} tasks: {} are here", ask->ids.size(), held.size());
@@ -193,8 +193,22 @@ void TaskResume::conclude(sched::Concluded concluded) {
   fates.lost = std::move(concluded.lost);
   fates.doubtful = std::move(concluded.doubtful);
   std::unordered_map<EngineId, wire::ResumeAsk> resend;
+  // The client may have asked more than once, and have sent the task again since: then it is here, or its reply is on
+  // its way.
+  const auto is_here = [&](const MsgId& id) {
+    const auto live = scheduler_.is_live(id);
+    return live == true || (live == false && !wanted_.contains(id));
+  };
+  for (auto* ids : {&fates.lost, &fates.doubtful, &concluded.unknown})
+    std::erase_if(*ids, [&](MsgId& id) {
+      if (!is_here(id)) return false;
+      fates.held.push_back(std::move(id));
+      return true;
+    });
   for (auto& [id, engine] : concluded.held) {
-    if (wanted_.contains(id)) {
+    if (is_here(id)) {
+      fates.held.push_back(std::move(id));
+    } else if (wanted_.contains(id)) {
       resend[engine].ids.push_back(id);
       fates.held.push_back(std::move(id));
     } else {
@@ -208,7 +222,11 @@ void TaskResume::conclude(sched::Concluded concluded) {
   for (auto& [engine, ask] : resend) send_question(engine, std::move(ask));
   hooks_.to_client(
       origin_.message({Blob::of(question.client.value)}, wire::kResumeReply, question.header, wire::render(fates)));
-  if (!claims_.empty()) loop_.at(loop_.clock().now() + kClaimsFor, [this] { claims_.clear(); });
+  if (claims_.empty()) return;
+  claims_until_ = loop_.clock().now() + kClaimsFor;
+  loop_.at(claims_until_, [this] {
+    if (loop_.clock().now() >= claims_until_) claims_.clear();
+  });
 }
 
 std::optional<EngineId> TaskResume::claim(const MsgId& id) {

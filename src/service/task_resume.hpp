@@ -83,6 +83,7 @@ class TaskResume final {
   std::unordered_map<MsgId, sched::Submit> restoring_;     // tasks of restore(), until its round is over
   std::optional<std::uint64_t> restore_round_;
   std::unordered_map<MsgId, EngineId> claims_;
+  TimePoint claims_until_{};
   std::unordered_map<MsgId, ClientId> wanted_;  // ended, but the reply has not reached the client
   std::unordered_map<EngineId, std::vector<sched::Scheduler::InFlight>> checks_;  // what an engine was asked about
   std::set<EngineId> check_due_;
