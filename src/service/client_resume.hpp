@@ -47,7 +47,7 @@ class ClientResume final {
     std::string last;
   };
   std::unordered_map<std::uint64_t, Kept> kept_;
-  std::shared_ptr<const Submission> newest_;  // of the last one kept
+  std::shared_ptr<const Submission> newest_;                     // of the last one kept
   std::unordered_map<std::uint64_t, std::uint64_t> sent_again_;  // the newest question by then
   std::array<bool, 5> due_{};
 };

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,7 +106,7 @@ def test_what_cannot_be_attached_is_said(cluster: Start, tmp_path: Path) -> None
         camshaft.load_result(tmp_path / "text", client)
     with pytest.raises(FileNotFoundError):
         camshaft.load_result(tmp_path / "nothing", client)
-    failing = client[0].apply_async(lambda: 1 / 0)
+    failing = client[0].apply_async(mine(lambda: 1 / 0))
     failing.save(tmp_path / "pending")
     failing.wait(PATIENCE)
     failing.save(tmp_path / "failed")
