@@ -85,10 +85,22 @@ def _reply(result: AsyncResult, request: Any) -> tuple[dict[str, Any], list[byte
             "stderr": metadata.stderr,
             "execute_input": metadata.execute_input,
             "execute_result": metadata.execute_result,
-            "error": metadata.error,
+            "error": _content(metadata.error),
         },
     }
     return record, [bytes(buffer) for buffer in request.buffers]
+
+
+def _content(failure: Any) -> dict[str, Any] | None:
+    """An error as an engine's message says it."""
+    if failure is None:
+        return None
+    return {
+        "ename": failure.ename,
+        "evalue": failure.evalue,
+        "traceback": failure.traceback.splitlines(),
+        "engine_info": failure.engine_info,
+    }
 
 
 def load_result(path: str | os.PathLike[str], client: Client) -> AsyncHubResult:
