@@ -233,15 +233,11 @@ class Cluster:
 
     def start_and_connect_sync(self, n: int | None = None, activate: bool = False) -> Client:
         """`start_cluster_sync`, then connect: a Client with all engines ready. `activate` makes magics use them."""
-        from .direct import DirectView
-
-        if activate and not hasattr(DirectView, "activate"):
-            raise NotImplementedError("activate=True: camshaft has no magics yet; use the returned client")
         self.start_cluster_sync(n)
         try:
             client = self.connect_client_sync()
             if activate:
-                client[:].activate()  # type: ignore[attr-defined]
+                client[:].activate()
         except BaseException:
             self._abandon()
             raise
