@@ -1,10 +1,16 @@
 #include "engine/request_queue.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
 namespace camshaft::engine {
+
+namespace {
+// What an urgent task costs does not grow with a queue of any length; the scheduler thinks the same of our order.
+constexpr std::size_t kMostOvertaken = 1024;
+}  // namespace
 
 std::vector<Action> RequestQueue::handle(const Event& event) {
   std::vector<Action> out;
@@ -20,7 +26,12 @@ void RequestQueue::on(const Arrived& event, std::vector<Action>& out) {
   if (event.request.kind == Kind::clear) {
     waiting_.push_front(event.request);
   } else {
-    waiting_.push_back(event.request);
+    auto place = waiting_.end();
+    if (event.request.turn) {
+      for (std::size_t n = 0; n < kMostOvertaken && place != waiting_.begin(); ++n, --place)
+        if (std::prev(place)->turn <= event.request.turn) break;  // as do those without a turn
+    }
+    waiting_.insert(place, event.request);
   }
   if (idle_) run_next(out);
 }

@@ -29,6 +29,9 @@ struct Request {
   Ticket ticket;
   MsgId id;
   Kind kind = Kind::apply;
+  // Of a task that the scheduler sent, in advance perhaps: its arrival, put back by its priority. It runs before those
+  // of a later turn. Whatever else waits keeps its place: no task overtakes a direct request.
+  std::optional<std::int64_t> turn{};
   bool operator==(const Request&) const = default;
 };
 

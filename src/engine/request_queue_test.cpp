@@ -35,6 +35,29 @@ TEST_F(RequestQueueTest, WaitingRequestsRunInTheirOrder) {
   EXPECT_THAT(feed(Idle{}), ElementsAre(Start{t2}));
 }
 
+TEST_F(RequestQueueTest, AmongTasksTheTurnDecidesAndEqualTurnsKeepTheirOrder) {
+  feed(Arrived{{t1, a, Kind::apply, 10}});
+  feed(Arrived{{t2, b, Kind::apply, 10}});
+  feed(Arrived{{t3, c, Kind::apply, 5}});
+  feed(Arrived{{t4, d, Kind::apply, 10}});
+  EXPECT_THAT(queue.held(), ElementsAre(c, a, b, d));
+}
+
+TEST_F(RequestQueueTest, NoTaskOvertakesADirectRequestOrWhatRuns) {
+  feed(Idle{});
+  feed(Arrived{{t1, a, Kind::apply, 10}});
+  feed(Arrived{{t2, b}});
+  feed(Arrived{{t3, c, Kind::apply, 10}});
+  feed(Arrived{{t4, d, Kind::apply, 5}});
+  EXPECT_THAT(queue.held(), ElementsAre(a, b, d, c));
+}
+
+TEST_F(RequestQueueTest, AnUrgentTaskOvertakesOnlySoMany) {
+  for (std::uint64_t n = 0; n < 1100; ++n) feed(Arrived{{Ticket{n}, MsgId(std::to_string(n)), Kind::apply, 10}});
+  feed(Arrived{{Ticket{2000}, a, Kind::apply, 1}});
+  EXPECT_EQ(queue.held()[1100 - 1024], a);
+}
+
 TEST_F(RequestQueueTest, TellsWhatItHolds) {
   feed(Arrived{{t1, a}});
   feed(Arrived{{t2, b}});

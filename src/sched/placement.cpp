@@ -14,6 +14,7 @@ namespace {
 
 constexpr Entry kAll{std::numeric_limits<std::int64_t>::max(), ~std::uint64_t{0}, 0};
 constexpr std::size_t kRoomWorthKeeping = 4096;  // task slots
+constexpr std::size_t kMostOvertaken = 1024;     // tasks of an engine, as in engine/request_queue.cpp
 
 }  // namespace
 
@@ -114,7 +115,6 @@ void Scheduler::dispatch(Slot slot, Slot at) {
   Engine& engine = engines_[at];
   Running& now = task.state.emplace<Running>();
   now.engine = at;
-  now.older = engine.newest;
   now.sent = now_;
   now.alone = engine.load == 0;
   if (options_.hwm == kAutoHwm && engine.recalls) now.expected = durations_.expected(task.label, engine.serial);
@@ -122,9 +122,18 @@ void Scheduler::dispatch(Slot slot, Slot at) {
     engine.oldest = slot;
     engine.busy_since = now_;
   } else {
-    running(engine.newest)->newer = slot;
+    // Engines of our own run what they hold in order of priority, so that prefetching turns no order round. What was
+    // submitted within the last step of aging counts as equal.
+    Slot before = engine.newest;
+    if (engine.recalls) {
+      const std::int64_t lead = lead_of(slot);
+      for (std::size_t n = 0; n < kMostOvertaken && before != engine.oldest && lead_of(before) < lead; ++n)
+        before = running(before)->older;
+    }
+    now.older = before;
+    now.newer = std::exchange(running(before)->newer, slot);
   }
-  engine.newest = slot;
+  (now.newer == kNoSlot ? engine.newest : running(now.newer)->older) = slot;
   ++engine.load;
   engine.expected += now.expected;
   if (task.conditions && task.conditions->demand) demands_.occupy(*task.conditions->demand, at);
@@ -158,6 +167,12 @@ Scheduler::Running Scheduler::undispatch(Slot slot) {
   if (index_.contains(was.engine)) index_.answer(was.engine, bound_of(engine));
   note_crowd(was.engine);
   return was;
+}
+
+/// The task's priority, and one more for each step of aging that it has waited.
+std::int64_t Scheduler::lead_of(Slot slot) const {
+  const std::int64_t before = now_.time_since_epoch().count() - tasks_[slot].turn, step = options_.aging.count();
+  return before / step - (before % step < 0 ? 1 : 0);
 }
 
 /// How many tasks the engine may have, as things are there.

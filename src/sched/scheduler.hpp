@@ -248,6 +248,7 @@ class Scheduler {
   void place(Slot slot, Slot avoid);
   std::vector<Slot> candidates(const Conditions& conditions) const;
   void dispatch(Slot slot, Slot engine);
+  std::int64_t lead_of(Slot slot) const;
   Running undispatch(Slot slot);
   Load bound_of(const Engine& engine) const;
   bool may_run_on(const Task& task, Slot engine) const;

@@ -28,6 +28,9 @@ EchoedMetadata MetadataReader::read(std::string_view json) {
     if (key == "codec") {
       std::string_view text;
       if (value.get_string().get(text) == simdjson::SUCCESS) found.codec = text;
+    } else if (key == "priority") {
+      std::int64_t whole = 0;
+      if (value.get_int64().get(whole) == simdjson::SUCCESS) found.priority = whole;
     } else if (key == "label") {
       found.label = simdjson::minify(value);
     } else if (key == "is_broadcast") {

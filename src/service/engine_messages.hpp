@@ -15,13 +15,14 @@
 
 namespace camshaft::service {
 
-/// What a reply repeats of its request's metadata, as JSON text.
+/// What an engine needs of a request's metadata; what the reply repeats, as JSON text.
 struct EchoedMetadata {
   std::string is_broadcast = "false";
   std::string is_coalescing = "false";
   std::string original_msg_id = "\"\"";
   std::string label = "null";
-  std::string codec;  // plain text; "" = the official layout
+  std::string codec;          // plain text; "" = the official layout
+  std::int64_t priority = 0;  // what a task asks for; not repeated
   bool operator==(const EchoedMetadata&) const = default;
 };
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -27,6 +28,12 @@ constexpr Duration kLifelineGrace = milliseconds(500);
 constexpr Duration kBrief = std::chrono::microseconds(200);
 constexpr Duration kMoment = std::chrono::microseconds(300);
 constexpr std::size_t kTogether = 32;
+// A step of priority is worth so much waiting, as in the scheduler (sched::Options); more steps than so many do not
+// count.
+constexpr std::chrono::microseconds kAging = std::chrono::hours(1);
+constexpr std::int64_t kHighestPriority = 1'000'000;
+// How the controller's scheduler calls itself towards engines: what comes from it is a task.
+constexpr std::string_view kScheduler = "task_out";
 // Waking a thread takes longer than many tasks: so long after a task, the interpreter and the io thread look for more.
 constexpr Duration kStayAwake = std::chrono::microseconds(100);
 
@@ -38,6 +45,11 @@ bool drain(int descriptor) {
     got = read(descriptor, bytes, sizeof bytes);
   } while (got == sizeof bytes || (got < 0 && errno == EINTR));
   return got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
+}
+
+std::int64_t turn_of(std::int64_t priority, TimePoint arrival) {
+  const auto now = std::chrono::duration_cast<std::chrono::microseconds>(arrival.time_since_epoch()).count();
+  return now - std::clamp(priority, -kHighestPriority, kHighestPriority) * kAging.count();
 }
 
 void set_nonblocking(int descriptor) { fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK); }
@@ -351,6 +363,9 @@ void EngineService::queue(wire::Message message, bool on_control) {
                                                      : engine::Kind::other;
   task->on_control = on_control;
   task->metadata = metadata_reader_.read(message.parts.metadata.view());
+  std::optional<std::int64_t> turn;
+  if (!message.parts.identities.empty() && message.parts.identities[0].view() == kScheduler)
+    turn = turn_of(task->metadata.priority, clock_.now());
   task->parent = make_parent(message);
   task->parent->counted = !task->metadata.codec.empty();
   task->identities = std::move(message.parts.identities);
@@ -360,7 +375,7 @@ void EngineService::queue(wire::Message message, bool on_control) {
   {
     const std::lock_guard lock(queue_mutex_);
     waiting_.emplace(static_cast<std::uint64_t>(task->ticket), task);
-    actions = queue_.handle(engine::Arrived{{task->ticket, message.header.msg_id, task->kind}});
+    actions = queue_.handle(engine::Arrived{{task->ticket, message.header.msg_id, task->kind, turn}});
     if (!actions.empty() && std::holds_alternative<engine::Start>(actions.front())) {
       waiting_.erase(static_cast<std::uint64_t>(task->ticket));
       slot_ = std::move(task);

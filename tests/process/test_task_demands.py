@@ -7,7 +7,7 @@ from typing import Any
 
 import camshaft as ipp
 import pytest
-from processes import PATIENCE, ClusterUnderTest
+from processes import PATIENCE, ClusterUnderTest, wait_until
 from processes import at_the_prompt as mine
 
 Start = Callable[..., ClusterUnderTest]
@@ -83,3 +83,30 @@ def test_a_controller_of_the_original_is_not_asked_for_what_it_does_not_know(off
     recovered = view.using(recovery_task=abs).apply_async(divmod, 1, 0)
     with pytest.raises(ipp.RemoteError, match="TypeError"):
         recovered.get(PATIENCE)
+
+
+def test_S3_83_prefetched_tasks_keep_to_their_priorities(cluster: Start, tmp_path: Any) -> None:
+    @mine
+    def hold(path: str) -> None:
+        import os
+        import time
+
+        while not os.path.exists(path):
+            time.sleep(0.01)
+
+    rc = cluster(1, controller_args=["--hwm=0"]).client()
+    view = rc.load_balanced_view()
+    gate = tmp_path / "gate"
+    first = view.apply_async(hold, str(gate))
+    usual = [view.apply_async(abs, n) for n in range(6)]
+    last = view.using(priority=-1).apply_async(abs, 6)
+    urgent = [view.using(priority=n).apply_async(abs, n) for n in (1, 2, 2)]
+    unwanted = view.apply_async(abs, 7)
+    wait_until(unwanted.cancel, "the engine to have it, and so all before it, and to hand it back")
+    gate.touch()
+    first.get(PATIENCE)
+    order = [urgent[1], urgent[2], urgent[0], *usual, last]
+    for one in order:
+        one.get(PATIENCE)
+    started = [one.started for one in order]
+    assert started == sorted(started)

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <set>
@@ -45,7 +46,7 @@ class Model {
     int serial = 0;
     Properties properties{};
     bool recalls = false;
-    std::vector<int> tasks{};  // in order of dispatch
+    std::vector<int> tasks{};  // in the order in which it runs them
     Credit credit{};
     std::optional<TimePoint> dies_at{};
   };
@@ -506,6 +507,11 @@ class Model {
       send(at, candidates[choice]);
     }
   }
+  /// Its priority and one for each whole step of aging since it came.
+  double lead_of(int at) const {
+    const auto before = static_cast<double>(now_.time_since_epoch().count() - tasks_[at].turn);
+    return std::floor(before / static_cast<double>(options_.aging.count()));
+  }
   void send(int at, std::size_t to) {
     ModelEngine engine = here_[to];
     ModelTask& task = tasks_[at];
@@ -518,7 +524,11 @@ class Model {
     const bool measured = options_.hwm == kAutoHwm && engine.recalls;
     const std::uint32_t label = label_fingerprint(task.wanted.label);
     task.expected = measured ? durations_.expected(label, static_cast<std::uint32_t>(engine.serial)) : 0;
-    engine.tasks.push_back(at);
+    auto place = engine.tasks.end();
+    if (engine.recalls && !engine.tasks.empty()) {
+      while (place != engine.tasks.begin() + 1 && lead_of(*(place - 1)) < lead_of(at)) --place;
+    }
+    engine.tasks.insert(place, at);
     here_.erase(here_.begin() + static_cast<long>(to));
     here_.push_back(engine);
     queue_.erase(at);
