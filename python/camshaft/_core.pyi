@@ -162,6 +162,8 @@ class LocalCluster:
         engine_timeout: float = 60.0,
         outlive: bool = False,
         send_connection: bool = True,
+        fork_engines: bool = False,
+        template_imports: str = "",
     ) -> None:
         """Commands are program and arguments. ValueError for a cluster id that cannot be part of a file name."""
     def start_controller(self) -> None:
@@ -225,6 +227,9 @@ class EngineRequest:
         """Any other answer; `content` is JSON text, `status` 'ok', 'error' or 'aborted'."""
     def drop(self) -> None:
         """No answer at all."""
+
+def end_with_parent(parent: int) -> None:
+    """Let the kernel kill this process when its parent, which has one thread, ends."""
 
 class EngineCore:
     """An engine's connection to a controller: one C++ io thread. Made on the main thread, once in a process."""

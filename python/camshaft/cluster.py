@@ -56,6 +56,8 @@ class Cluster:
         (see `camshaft.controller`); default: leastload.
     controller_cmd, engine_cmd: other programs; default: our ipcontroller, and `python` -m camshaft.engine.
     python: the interpreter of the engines; default: this one.
+    template: fork engines from one process that has imported what they need; a list of names such as ["numpy"] is
+        imported there too. False, or another program or interpreter: each engine is a process started afresh.
     environment: variables for controller and engines, in addition to this process's.
     work_dir: folder in which they start.
     send_engines_connection_env: give engines the connection file through their environment.
@@ -86,6 +88,7 @@ class Cluster:
         controller_cmd: Sequence[str] | None = None,
         engine_cmd: Sequence[str] | None = None,
         python: str | None = None,
+        template: bool | Sequence[str] = True,
         environment: Mapping[str, str] | None = None,
         work_dir: str | os.PathLike[str] = "",
         send_engines_connection_env: bool = True,
@@ -132,6 +135,10 @@ class Cluster:
             self.controller_args += arguments
         self._engine_cmd = None if engine_cmd is None else list(engine_cmd)
         self._python = python
+        if isinstance(template, str):
+            raise TypeError(f"template={template!r}: give True, False, or a list of modules to import once")
+        self._options["fork_engines"] = template is not False and engine_cmd is None and python is None
+        self._options["template_imports"] = "" if isinstance(template, bool) else ",".join(template)
         self._progress = progress
         self._core: LocalCluster | None = None
         self._attached = False

@@ -78,6 +78,9 @@ Result<ClusterOptions> parse_cluster_options(std::span<const char* const> argume
             options.engine_args, true, "further arguments of engines");
   add_words(table, cluster_trait({"controller-args"}, "controller_args"), options.controller_args, true,
             "further arguments of the controller");
+  table.boolean({"no-template"}, options.no_template, "start each engine afresh, not as a fork of one that is ready");
+  table.text({"template-imports"}, options.template_imports, "what forked engines have imported once and share",
+             "modules such as numpy,scipy");
   table.integer(cluster_trait({}, "engine_timeout"), options.engine_timeout_s, 1, 86400,
                 "seconds in which all engines must be up");
   table.integer({"IPClusterEngines.early_shutdown", "IPClusterStart.early_shutdown"}, options.early_shutdown_s, 0, kAny,

@@ -17,6 +17,8 @@ struct ClusterOptions : CommonOptions {
   std::vector<std::string> controller_cmd;   // empty = ipcontroller beside this program, or in PATH
   std::vector<std::string> engine_cmd;       // empty = ipengine likewise
   std::vector<std::string> engine_args;
+  bool no_template = false;      // each engine is started afresh, not forked
+  std::string template_imports;  // modules, separated by commas
   int engine_timeout_s = 60;
   int early_shutdown_s = 30;
   bool daemonize = false;

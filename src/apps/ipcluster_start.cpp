@@ -159,6 +159,8 @@ Result<service::ClusterConfig> config_of(const ClusterOptions& options, bool wit
   config.plan.controller_location = options.controller_location;
   config.plan.engine_args = options.engine_args;
   config.plan.launcher_pid = ::getpid();
+  config.plan.fork_engines = options.engine_cmd.empty() && !options.no_template;
+  config.plan.template_imports = options.template_imports;
   config.limits.engine_timeout = std::chrono::seconds(options.engine_timeout_s);
   return config;
 }

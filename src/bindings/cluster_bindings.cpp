@@ -107,7 +107,8 @@ void bind_cluster(nb::module_& module) {
              const std::string& cluster_id, Words controller_cmd, Words engine_cmd, Words controller_args,
              Words engine_args, const std::string& controller_ip, const std::string& controller_location,
              std::vector<std::pair<std::string, std::string>> environment, const std::string& work_dir,
-             double controller_timeout, double engine_timeout, bool outlive, bool send_connection) {
+             double controller_timeout, double engine_timeout, bool outlive, bool send_connection, bool fork_engines,
+             const std::string& template_imports) {
             const auto seconds = [](double value) {
               return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value));
             };
@@ -123,6 +124,8 @@ void bind_cluster(nb::module_& module) {
             config.plan.environment = std::move(environment);
             config.plan.work_dir = work_dir;
             config.plan.launcher_pid = ::getpid();
+            config.plan.fork_engines = fork_engines;
+            config.plan.template_imports = template_imports;
             config.limits.controller_timeout = seconds(controller_timeout);
             config.limits.engine_timeout = seconds(engine_timeout);
             config.outlive_us = outlive;
@@ -138,7 +141,7 @@ void bind_cluster(nb::module_& module) {
           nb::arg("engine_args") = Words{}, nb::arg("controller_ip") = "", nb::arg("controller_location") = "",
           nb::arg("environment") = std::vector<std::pair<std::string, std::string>>{}, nb::arg("work_dir") = "",
           nb::arg("controller_timeout") = 60.0, nb::arg("engine_timeout") = 60.0, nb::arg("outlive") = false,
-          nb::arg("send_connection") = true)
+          nb::arg("send_connection") = true, nb::arg("fork_engines") = false, nb::arg("template_imports") = "")
       .def(
           "start_controller",
           [](LocalCluster& self) {

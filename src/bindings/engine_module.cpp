@@ -5,10 +5,12 @@
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <memory>
 #include <system_error>
 
@@ -209,6 +211,14 @@ service::ParentPtr parent_of(const PyParent* parent) { return parent == nullptr 
 }  // namespace
 
 void bind_engine(nb::module_& m) {
+  m.def(
+      "end_with_parent",
+      [](int parent) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent) _exit(128 + SIGKILL);  // it was gone before we asked
+      },
+      nb::arg("parent"), "Let the kernel kill this process when its parent, which has one thread, ends.");
+
   nb::class_<PyParent>(m, "EngineParent", "What output is attributed to: a request, of which only the header is kept.")
       .def_prop_ro("msg_id", [](const PyParent& self) { return self.parent->id.value; });
 

@@ -47,6 +47,11 @@ Command engine_command(const LocalPlan& plan, std::string_view set_id, int index
   return command;
 }
 
+fs::path template_log_path(const LocalPlan& plan) {
+  return plan.profile.log_dir() /
+         (dashed_name({"ipengine", plan.cluster_id, "template", std::to_string(plan.launcher_pid)}) + ".log");
+}
+
 fs::path client_connection_path(const Profile& profile, std::string_view cluster_id) {
   return profile.security_dir() / (dashed_name({"ipcontroller", cluster_id, "client"}) + ".json");
 }

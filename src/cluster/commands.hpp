@@ -33,6 +33,8 @@ struct LocalPlan {
   std::vector<std::pair<std::string, std::string>> environment;
   std::string work_dir;
   int launcher_pid = 0;  // part of the controller's log file name
+  bool fork_engines = false;      // from a template process: engine_cmd is a program of ours
+  std::string template_imports;   // modules that the template imports once, separated by commas
 
   bool operator==(const LocalPlan&) const = default;
 };
@@ -40,6 +42,8 @@ struct LocalPlan {
 Command controller_command(const LocalPlan& plan);
 /// Engine `index` of the set `set_id`; `connection` is the text of the engines' connection file, "" = let it look.
 Command engine_command(const LocalPlan& plan, std::string_view set_id, int index, std::string_view connection);
+/// What the template of forked engines says.
+std::filesystem::path template_log_path(const LocalPlan& plan);
 
 /// <security>/ipcontroller[-<id>]-client.json and -engine.json, cluster-<id>.json; <pid>/ipcluster-<id>.lock.
 std::filesystem::path client_connection_path(const Profile& profile, std::string_view cluster_id);

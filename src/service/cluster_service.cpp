@@ -40,7 +40,14 @@ ClusterService::ClusterService(net::Context& context, net::Loop& loop, ClusterCo
       loop_(loop),
       config_(std::move(config)),
       listener_(std::move(listener)),
-      supervisor_(config_.limits) {}
+      supervisor_(config_.limits),
+      forks_(loop, config_.plan,
+             {[this](const cluster::EngineRef& engine, cluster::Child child) { forked(engine, std::move(child)); },
+              [this](const cluster::EngineRef& engine, cluster::Exit exit) { ended(engine, exit); },
+              [this](const cluster::EngineRef& engine) { execute(engine); },
+              [this] {
+                if (unsaved_) save();
+              }}) {}
 
 ClusterService::~ClusterService() {
   if (round_timer_) loop_.cancel(*round_timer_);
@@ -49,6 +56,7 @@ ClusterService::~ClusterService() {
     loop_.forget(process.child->descriptor());
     if (!config_.outlive_us) process.child->signal(SIGKILL);
   }
+  forks_.close(config_.outlive_us);
 }
 
 Result<Done> ClusterService::start_controller() {
@@ -100,7 +108,11 @@ Result<Done> ClusterService::adopt_controller() {
   return Done{};
 }
 
-void ClusterService::start_engines(const std::string& set, int n) { handle(cluster::event::StartEngines{set, n}); }
+void ClusterService::start_engines(const std::string& set, int n) {
+  // Its imports take as long as the controller's start: both happen at the same time.
+  forks_.prepare(cluster::engine_command(config_.plan, set, 0, ""), lifeline_ ? &*lifeline_ : nullptr);
+  handle(cluster::event::StartEngines{set, n});
+}
 void ClusterService::stop_engines(const std::string& set) { handle(cluster::event::StopEngines{set}); }
 void ClusterService::stop() { handle(cluster::event::StopAll{}); }
 
@@ -175,21 +187,43 @@ void ClusterService::perform(const cluster::Action& what) {
 }
 
 void ClusterService::spawn(const Key& key, cluster::Command command) {
-  auto started = cluster::Child::start(command, lifeline_ ? &*lifeline_ : nullptr);
   Process& process = processes_[key];
-  process = Process{std::move(command), std::nullopt, "", std::nullopt, false};
+  process = Process{std::move(command), std::nullopt, "", std::nullopt, false, 0};
+  if (!key || !forks_.fork(*key, process.command, lifeline_ ? &*lifeline_ : nullptr)) execute(key);
+}
+
+void ClusterService::execute(const Key& key) {
+  Process& process = processes_[key];
+  auto started = cluster::Child::start(process.command, lifeline_ ? &*lifeline_ : nullptr);
   if (!started) {
     process.start_error = started.error().message;
-    process.exit = cluster::Exit{127, 0};
-    if (key)
-      handle(cluster::event::EngineGone{*key, *process.exit});
-    else
-      handle(cluster::event::ControllerGone{*process.exit});
+    ended(key, cluster::Exit{127, 0});
     return;
   }
   process.child.emplace(std::move(*started));
+  if (process.owed_signal != 0) process.child->signal(process.owed_signal);
   loop_.on_readable(process.child->descriptor(), [this, key] { on_end(key); });
   unsaved_ = true;
+}
+
+void ClusterService::forked(const cluster::EngineRef& engine, cluster::Child child) {
+  Process* process = find(engine);
+  if (process == nullptr) return;
+  process->child.emplace(std::move(child));
+  if (process->owed_signal != 0) process->child->signal(process->owed_signal);
+  unsaved_ = true;
+}
+
+void ClusterService::ended(const Key& key, cluster::Exit exit) {
+  Process* process = find(key);
+  if (process == nullptr || process->exit) return;
+  process->exit = exit;
+  if (process->child) process->child->ended(exit);
+  unsaved_ = true;
+  if (key)
+    handle(cluster::event::EngineGone{*key, exit});
+  else
+    handle(cluster::event::ControllerGone{exit});
 }
 
 void ClusterService::on_end(Key key) {
@@ -198,17 +232,16 @@ void ClusterService::on_end(Key key) {
   const auto exit = process->child->poll();
   if (!exit) return;
   loop_.forget(process->child->descriptor());
-  process->exit = exit;
-  unsaved_ = true;
-  if (key)
-    handle(cluster::event::EngineGone{*key, *exit});
-  else
-    handle(cluster::event::ControllerGone{*exit});
+  ended(key, *exit);
 }
 
 void ClusterService::signal(const Key& key, int number) {
-  const Process* process = find(key);
-  if (process != nullptr && process->child && !process->exit) process->child->signal(number);
+  Process* process = find(key);
+  if (process == nullptr || process->exit) return;
+  if (process->child)
+    process->child->signal(number);
+  else
+    process->owed_signal = number;
 }
 
 ClusterService::Process* ClusterService::find(const Key& key) {
@@ -298,6 +331,7 @@ void ClusterService::report(const cluster::Action& what) {
   }
   if (std::holds_alternative<action::AllStopped>(what)) {
     probe_.reset();
+    forks_.close(false);
     if (!config_.keep_logs) {
       std::error_code ignored;
       for (const auto& [key, process] : processes_) {

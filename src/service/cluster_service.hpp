@@ -15,6 +15,7 @@
 #include "cluster/supervisor.hpp"
 #include "net/loop.hpp"
 #include "service/cluster_probe.hpp"
+#include "service/engine_forks.hpp"
 
 namespace camshaft::service {
 
@@ -75,12 +76,16 @@ class ClusterService final {
     std::string start_error;
     std::optional<cluster::Exit> exit;
     bool failed = false;  // its log explains something
+    int owed_signal = 0;  // sent before there was a process
   };
   using Key = std::optional<cluster::EngineRef>;  // nullopt = the controller
 
   void handle(const cluster::Event& event);
   void perform(const cluster::Action& action);
   void spawn(const Key& key, cluster::Command command);
+  void execute(const Key& key);
+  void forked(const cluster::EngineRef& engine, cluster::Child child);
+  void ended(const Key& key, cluster::Exit exit);
   void on_end(Key key);  // by value: it forgets the handler that holds it
   void signal(const Key& key, int number);
   void report(const cluster::Action& what);
@@ -100,6 +105,7 @@ class ClusterService final {
   std::optional<std::string> engine_connection_;
   std::unique_ptr<ClusterProbe> probe_;
   std::map<Key, Process> processes_;
+  EngineForks forks_;
   std::vector<cluster::Event> events_;  // waiting for the current one to be performed
   bool handling_ = false;
   bool unsaved_ = false;

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class AfterImport:
-    """Import hook: calls `act(module)` once, after the module `name` was imported for the first time."""
+    """Import hook: calls `act(module)` once, after the module `name` was imported for the first time, or at once."""
 
     def __init__(self, name: str, act: Callable[[types.ModuleType], None]) -> None:
         self._name = name
@@ -19,6 +19,9 @@ class AfterImport:
 
     def install(self) -> None:
         """Begin to watch."""
+        if (loaded := sys.modules.get(self._name)) is not None:
+            self._act(loaded)
+            return
         sys.meta_path.insert(0, self)  # type: ignore[arg-type]
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run an engine until it is stopped; ends the process."""
+    if argv is None and (channel := os.environ.pop("CAMSHAFT_TEMPLATE_FD", None)) is not None:
+        from .template import become_engine
+
+        sys.argv[1:] = become_engine(int(channel))
     try:
         options = parse(sys.argv[1:] if argv is None else argv)
     except UsageError as error:

@@ -45,7 +45,7 @@ class _ShellWhenAsked:
         self._host = host
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != "IPython.core.interactiveshell":
+        if name != _SHELL_MODULE:
             return None
         sys.meta_path.remove(self)  # type: ignore[arg-type]
         from importlib.util import find_spec
@@ -58,24 +58,35 @@ class _ShellWhenAsked:
 
         def exec_and_hook(module: types.ModuleType) -> None:
             exec_module(module)
-            cls = module.InteractiveShell  # type: ignore[attr-defined]
-            initialized = cls.__dict__.get("initialized")
-
-            def with_engine_shell(owner: Any) -> bool:
-                if initialized is None:
-                    del cls.initialized
-                else:
-                    cls.initialized = initialized
-                host.shell()
-                return owner.initialized()
-
             if not host.making_shell:
-                cls.initialized = classmethod(with_engine_shell)
+                _answer_with_engine_shell(module.InteractiveShell, host)  # type: ignore[attr-defined]
 
         spec.loader.exec_module = exec_and_hook  # type: ignore[method-assign]
         return spec
 
 
+_SHELL_MODULE = "IPython.core.interactiveshell"
+
+
+def _answer_with_engine_shell(cls: Any, host: Host) -> None:
+    """Let the first question whether a shell runs make the engine's."""
+    initialized = cls.__dict__.get("initialized")
+
+    def with_engine_shell(owner: Any) -> bool:
+        if initialized is None:
+            del cls.initialized
+        else:
+            cls.initialized = initialized
+        if not host.making_shell:
+            host.shell()
+        return owner.initialized()
+
+    cls.initialized = classmethod(with_engine_shell)
+
+
 def install_shell_hook(host: Host) -> None:
     """Make display(), get_ipython() and friends work in plain calls, without loading IPython before they are used."""
-    sys.meta_path.insert(0, _ShellWhenAsked(host))  # type: ignore[arg-type]
+    if (loaded := sys.modules.get(_SHELL_MODULE)) is not None:  # by the template that this engine was forked from
+        _answer_with_engine_shell(loaded.InteractiveShell, host)
+    else:
+        sys.meta_path.insert(0, _ShellWhenAsked(host))  # type: ignore[arg-type]

@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -22,7 +23,7 @@ extern char** environ;
 namespace camshaft::cluster {
 namespace {
 
-constexpr int kLifelineFd = 3;  // what children see
+constexpr int kFirstFd = 3;  // of those that children get
 
 std::string file_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -47,14 +48,7 @@ int move_up(int fd) {
 class Environ {
  public:
   explicit Environ(const std::vector<std::pair<std::string, std::string>>& additions) {
-    std::map<std::string, std::string> merged;
-    for (char** one = environ; one != nullptr && *one != nullptr; ++one) {
-      const std::string_view entry = *one;
-      const std::size_t equals = std::min(entry.find('='), entry.size());
-      merged.emplace(entry.substr(0, equals), entry);
-    }
-    for (const auto& [name, value] : additions) merged[name] = name + "=" + value;
-    for (auto& [name, entry] : merged) entries_.push_back(std::move(entry));
+    for (const auto& [name, value] : merged_environment(additions)) entries_.push_back(name + "=" + value);
     for (std::string& entry : entries_) pointers_.push_back(entry.data());
     pointers_.push_back(nullptr);
   }
@@ -107,7 +101,20 @@ Result<Lifeline> Lifeline::make() {
   return lifeline;
 }
 
-Result<Child> Child::start(const Command& command, const Lifeline* lifeline) {
+std::map<std::string, std::string> merged_environment(
+    const std::vector<std::pair<std::string, std::string>>& additions) {
+  std::map<std::string, std::string> merged;
+  for (char** one = environ; one != nullptr && *one != nullptr; ++one) {
+    const std::string_view entry = *one;
+    const std::size_t equals = entry.find('=');
+    if (equals != entry.npos) merged.emplace(entry.substr(0, equals), entry.substr(equals + 1));
+  }
+  for (const auto& [name, value] : additions) merged[name] = value;
+  return merged;
+}
+
+Result<Child> Child::start(const Command& command, const Lifeline* lifeline, int channel,
+                           const std::string& channel_name) {
   if (command.argv.empty()) return Error{Errc::bad_value, "no program to start"};
   SpawnSettings settings;
   auto* files = &settings.files;
@@ -121,11 +128,14 @@ Result<Child> Child::start(const Command& command, const Lifeline* lifeline) {
   ::posix_spawn_file_actions_adddup2(files, high_log.get(), STDOUT_FILENO);
   ::posix_spawn_file_actions_adddup2(files, high_log.get(), STDERR_FILENO);
   auto environment = command.environment;
-  if (lifeline != nullptr) {
-    ::posix_spawn_file_actions_adddup2(files, lifeline->child_end(), kLifelineFd);
-    environment.emplace_back("CAMSHAFT_LIFELINE_FD", std::to_string(kLifelineFd));
-  }
-  ::posix_spawn_file_actions_addclosefrom_np(files, lifeline != nullptr ? kLifelineFd + 1 : kLifelineFd);
+  int next_fd = kFirstFd;
+  const auto give = [&](int descriptor, const std::string& name) {
+    ::posix_spawn_file_actions_adddup2(files, descriptor, next_fd);
+    environment.emplace_back(name, std::to_string(next_fd++));
+  };
+  if (lifeline != nullptr) give(lifeline->child_end(), "CAMSHAFT_LIFELINE_FD");
+  if (channel >= 0) give(channel, channel_name);
+  ::posix_spawn_file_actions_addclosefrom_np(files, next_fd);
   if (!command.work_dir.empty()) ::posix_spawn_file_actions_addchdir_np(files, command.work_dir.c_str());
 
   sigset_t none, all;
@@ -159,16 +169,26 @@ Result<Child> Child::start(const Command& command, const Lifeline* lifeline) {
   return Child({pid, birth_of(pid)}, std::move(watch));
 }
 
-std::optional<Exit> Child::poll() {
-  if (exit_) return exit_;
+bool Child::reap(int options) {
   siginfo_t info = {};
-  if (::waitid(P_PID, static_cast<id_t>(id_.pid), &info, WEXITED | WNOHANG) != 0) {
+  while (::waitid(P_PID, static_cast<id_t>(id_.pid), &info, WEXITED | options) != 0) {
+    if (errno == EINTR) continue;
     if (errno == ECHILD) exit_ = Exit{};
-    return exit_;
+    return exit_.has_value();
   }
-  if (info.si_pid == 0) return std::nullopt;
+  if (info.si_pid == 0) return false;
   exit_ = info.si_code == CLD_EXITED ? Exit{info.si_status, 0} : Exit{128 + info.si_status, info.si_status};
+  return true;
+}
+
+std::optional<Exit> Child::poll() {
+  if (!exit_) reap(WNOHANG);
   return exit_;
+}
+
+Exit Child::wait() {
+  if (!exit_) reap(0);
+  return exit_.value_or(Exit{});
 }
 
 void Child::signal(int number) const {
@@ -198,6 +218,15 @@ Descriptor open_process(const ProcessId& process, std::string_view hint) {
                         ? file_text(fmt::format("/proc/{}/cmdline", process.pid)).find(hint) != std::string::npos
                         : birth == process.birth;
   if (birth.empty() || !same || !signal_process(descriptor, 0)) return {};
+  return descriptor;
+}
+
+Descriptor open_child_of(int parent, int pid) {
+  Descriptor descriptor(open_pidfd(pid));  // before the look, see above
+  const std::string stat = file_text(fmt::format("/proc/{}/stat", pid));
+  const std::size_t name_end = stat.rfind(')');  // "... (name) S <parent>"
+  if (name_end == std::string::npos || name_end + 4 > stat.size()) return {};
+  if (std::atoi(stat.c_str() + name_end + 4) != parent) return {};
   return descriptor;
 }
 

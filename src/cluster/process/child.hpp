@@ -2,8 +2,11 @@
 // Thread: any, one at a time per object. Owns: a Child owns its pidfd, a Lifeline its pipe; neither owns the process.
 // Errors: Errc::not_found when there is no such program, Errc::unavailable with the system's reason otherwise.
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cluster/cluster_file.hpp"
 #include "cluster/commands.hpp"
@@ -47,22 +50,32 @@ class Child final {
  public:
   /// Starts the command in a session of its own: stdin empty, output appended to its log file, signals as by default,
   /// no descriptor of ours but the lifeline.
-  static Result<Child> start(const Command& command, const Lifeline* lifeline);
+  /// `channel`: one more descriptor for the child; `channel_name` is the variable that tells it which one.
+  static Result<Child> start(const Command& command, const Lifeline* lifeline, int channel = -1,
+                             const std::string& channel_name = "");
+  /// A process that another one of ours has forked: that one reaps it, and ended() says how it ended.
+  Child(ProcessId id, Descriptor descriptor) : id_(std::move(id)), descriptor_(std::move(descriptor)) {}
 
   const ProcessId& id() const { return id_; }
   /// Readable when the process has ended.
   int descriptor() const { return descriptor_.get(); }
   /// Reaps the process if it has ended. An end that somebody else reaped counts as exit code 0.
   std::optional<Exit> poll();
+  void ended(Exit exit) { exit_ = exit; }
+  /// Waits for the end and reaps.
+  Exit wait();
   void signal(int number) const;
 
  private:
-  Child(ProcessId id, Descriptor descriptor) : id_(std::move(id)), descriptor_(std::move(descriptor)) {}
+  bool reap(int options);
   ProcessId id_;
   Descriptor descriptor_;
   std::optional<Exit> exit_;
 };
 
+/// This process's environment with additions: what a child is started with.
+std::map<std::string, std::string> merged_environment(
+    const std::vector<std::pair<std::string, std::string>>& additions);
 /// "<boot id>:<start tick>" of a process that lives, "" otherwise.
 std::string birth_of(int pid);
 /// This process.
@@ -71,6 +84,8 @@ ProcessId this_process();
 bool alive(const ProcessId& process, std::string_view hint);
 /// Opens the process that was meant for signalling and waiting, -1 when it is gone: see alive().
 Descriptor open_process(const ProcessId& process, std::string_view hint);
+/// A process whose parent is `parent`; -1 when it is gone or somebody else's.
+Descriptor open_child_of(int parent, int pid);
 /// Signals through such a descriptor; false when the process is gone.
 bool signal_process(const Descriptor& process, int number);
 /// Waits until the process is gone; false on timeout.
