@@ -65,7 +65,7 @@ def describe() -> dict[str, Any]:
         "stdout": os.readlink("/proc/self/fd/1"),
         "stderr": os.readlink("/proc/self/fd/2"),
         "main": threading.current_thread() is threading.main_thread(),
-        "open": sorted(os.readlink(f"/proc/self/fd/{n}").partition(":")[0] for n in os.listdir("/proc/self/fd")[:-1]),
+        "open": sorted(os.readlink(f"/proc/self/fd/{n}").partition(":")[0] for n in os.listdir("/proc/self/fd")[3:-1]),
     }
 
 
