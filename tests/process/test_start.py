@@ -46,6 +46,10 @@ def describe() -> dict[str, Any]:
     import tempfile
     import threading
 
+    def kind_of(descriptor: str) -> str:
+        target = os.readlink(f"/proc/self/fd/{descriptor}")
+        return "log" if target.endswith(".log") else target.partition(":")[0]
+
     return {
         "pid": os.getpid(),
         "parent": os.getppid(),
@@ -65,7 +69,7 @@ def describe() -> dict[str, Any]:
         "stdout": os.readlink("/proc/self/fd/1"),
         "stderr": os.readlink("/proc/self/fd/2"),
         "main": threading.current_thread() is threading.main_thread(),
-        "open": sorted(os.readlink(f"/proc/self/fd/{n}").partition(":")[0] for n in os.listdir("/proc/self/fd")[3:-1]),
+        "open": sorted(kind_of(n) for n in os.listdir("/proc/self/fd")[:-1]),
     }
 
 
