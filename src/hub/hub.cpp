@@ -296,6 +296,27 @@ void Hub::record(TaskDispatched event) {
   records_.put(Update{std::move(event.id), Dispatched{std::move(event.engine)}});
 }
 
+void Hub::resume(MsgId id, Queue queue) {
+  if (pending_.try_emplace(std::move(id), Pending{queue, nullptr, ++order_}).second) ++unassigned_;
+}
+
+void Hub::give_up(WallTime now) {
+  std::vector<std::pair<std::uint64_t, MsgId>> left;
+  for (const auto& [id, task] : pending_) left.emplace_back(task.order, id);
+  std::sort(left.begin(), left.end());
+  const Json header{{"date", format_sortable_date(now)}};
+  for (auto& [order, id] : left) {
+    const PyError error{"EngineError", fmt::format("The controller was stopped before task {} ended", py_repr(id.value))};
+    finish({.id = std::move(id),
+            .engine = {},
+            .status = Status::error,
+            .header = Blob::of(json_text(header)),
+            .metadata = Blob::of_static(R"({"status": "error"})"),
+            .content = Blob::of(json_text(error_content(error)))},
+           now);
+  }
+}
+
 void Hub::record(MuxReply event, WallTime now) { finish(std::move(event.reply), now); }
 void Hub::record(TaskReplied event, WallTime now) { finish(std::move(event.reply), now); }
 

@@ -79,6 +79,10 @@ class Hub {
   /// Engines of an earlier controller that may come back. Until they do, or minutes have passed, the state file names
   /// them: yet another controller must know that they may have run something.
   void expect(const EngineState& state, TimePoint now);
+  /// A task that an earlier controller has left unfinished: it is pending here, and its record is in the store.
+  void resume(MsgId id, Queue queue);
+  /// The controller stops: what is pending ends with an error, so that nobody takes it up later.
+  void give_up(WallTime now);
   std::vector<Action> handle(const Event& event, TimePoint now, WallTime wall);
   /// When a Tick is due at the latest.
   TimePoint next_deadline() const;

@@ -117,6 +117,8 @@ struct Controller::Parts {
   void plan_addresses();
   void write_files();
   void expect_engines();
+  void take_up_tasks();
+  TaskResume::Records recorded_replies();
   void remove_files();
   void deliver(std::vector<Traffic> traffic) { hub->record(std::move(traffic)); }
   HubListeners listeners();
@@ -315,6 +317,40 @@ void Controller::Parts::expect_engines() {
   tasks->resume().expect(std::move(engines), (config.max_misses + 1) * config.heart_period);
 }
 
+// Of clients that are gone as well: nobody else would send them again.
+void Controller::Parts::take_up_tasks() {
+  auto left = read_earlier_tasks(config.records, signer);
+  if (!left) return log.warning("the tasks of the controller before are not taken up: {}", left.error().message);
+  for (const EarlierRecord& record : left->records) hub->resume(record.id, record.queue);
+  tasks->restore(std::move(*left));
+}
+
+// A client that asks what became of its tasks gets the replies that are on record.
+TaskResume::Records Controller::Parts::recorded_replies() {
+  return [this](std::vector<MsgId> ids, ClientId to, std::function<void(TaskResume::Found)> then) {
+    // What this thread has seen is recorded before the question is asked.
+    tasks_seen.flush();
+    hub_loop.post([this, ids = std::move(ids), to = std::move(to), then = std::move(then)]() mutable {
+      const auto found = std::make_shared<std::vector<hub::TaskRecord>>();
+      const auto look_up = [ids = std::move(ids), found](hub::Store& store) {
+        for (const MsgId& id : ids)
+          if (auto record = store.get(id); record && record.value() && record.value()->completed)
+            found->push_back(std::move(**record));
+        return hub::reply("", {});
+      };
+      records->ask({"", look_up}, [this, found, to = std::move(to), then = std::move(then)](const hub::Answer&) mutable {
+        task_loop.post([this, found, to = std::move(to), then = std::move(then)] {
+          TaskResume::Found replies;
+          for (const hub::TaskRecord& record : *found)
+            if (Frames reply = reply_in(record, to, tasks->signer()); !reply.empty())
+              replies.push_back({record.id, std::move(reply), record.status == hub::Status::ok});
+          then(std::move(replies));
+        });
+      });
+    });
+  };
+}
+
 void Controller::Parts::write_files() {
   if (earlier) return;
   value_or_throw(wire::write_private_file(config.engine_file, render(engine)));
@@ -336,6 +372,8 @@ void Controller::Parts::remove_files() {
 Controller::Controller(ControllerConfig config, const Clock& clock, Log& log)
     : parts_(std::make_unique<Parts>(std::move(config), clock, log)) {
   if (parts_->earlier) parts_->expect_engines();
+  if (parts_->earlier) parts_->take_up_tasks();
+  parts_->tasks->resume().use(parts_->recorded_replies());
   if (parts_->config.restore) parts_->hub->restore();
   parts_->write_files();
 }
@@ -371,6 +409,14 @@ void Controller::run() {
   p.relay_loop.stop();
   scheduling.join();
   relays.join();
+  // What was answered last is recorded as well, and nothing is left for a controller that goes on with the records.
+  using Kind = RecordOptions::Kind;
+  if (p.config.records.kind == Kind::sqlite || p.config.records.kind == Kind::mongo) {
+    p.relay_seen.flush();
+    p.tasks_seen.flush();
+    p.hub_loop.run_once(Duration::zero());
+    p.hub->give_up();
+  }
   p.remove_files();
   p.log.info("stopped");
 }

@@ -86,6 +86,10 @@ class HubService final {
   void restore();
   /// Engines of the controller before that may come back.
   void expect(const hub::EngineState& state);
+  /// A task of the controller before that has not ended; its record is in the store.
+  void resume(const MsgId& id, hub::Queue queue) { hub_.resume(id, queue); }
+  /// The end: what has no result is on record as failed.
+  void give_up() { hub_.give_up(loop_.clock().wall()); }
   void record(std::vector<Traffic> traffic);
   /// Tells clients that the controller stops.
   void announce_shutdown(Blob parent = Blob::of_static("{}"));

@@ -28,13 +28,13 @@ void TaskResume::expect(std::vector<EngineId> engines, Duration wait) {
   schedule_tick();
 }
 
-void TaskResume::restore(std::vector<sched::Submit> tasks) {
+void TaskResume::restore(std::vector<EarlierTask> tasks) {
   if (tasks.empty()) return;
   std::vector<MsgId> ids;
   ids.reserve(tasks.size());
-  for (sched::Submit& task : tasks) {
-    ids.push_back(task.id);
-    restoring_.emplace(ids.back(), std::move(task));
+  for (EarlierTask& earlier : tasks) {
+    ids.push_back(earlier.task.id);
+    restoring_.emplace(ids.back(), std::move(earlier));
   }
   log_.info("{} unfinished tasks of the controller before: asking the engines", ids.size());
   std::vector<sched::ReconcilerAction> actions;
@@ -46,6 +46,7 @@ void TaskResume::restore(std::vector<sched::Submit> tasks) {
 // ---- engines -------------------------------------------------------------------------------------------------------
 
 void TaskResume::engine_back(const EngineId& engine) {
+  here_.insert(engine);
   std::vector<sched::ReconcilerAction> actions;
   reconciler_.engine_back(engine, can_answer(engine), actions);
   perform(std::move(actions));
@@ -53,6 +54,7 @@ void TaskResume::engine_back(const EngineId& engine) {
 }
 
 void TaskResume::engine_gone(const EngineId& engine) {
+  here_.erase(engine);
   checks_.erase(engine);
   std::vector<sched::ReconcilerAction> actions;
   reconciler_.engine_gone(engine, actions);
@@ -149,10 +151,10 @@ void TaskResume::client_asks(const wire::Message& question) {
   records_(std::move(ids), client,
            [this, client, header, held = std::move(held), open = std::move(open)](Found found) mutable {
              std::unordered_set<MsgId> answered;
-             for (auto& [id, reply] : found) {
-               hooks_.to_client(reply);
-               scheduler_.remember(id, true);
-               answered.insert(std::move(id));
+             for (Recorded& one : found) {
+               hooks_.to_client(one.reply);
+               scheduler_.remember(one.id, one.success);
+               answered.insert(std::move(one.id));
              }
              std::erase_if(open, [&](const MsgId& id) { return answered.contains(id); });
              held.insert(held.end(), answered.begin(), answered.end());
@@ -236,10 +238,29 @@ std::optional<EngineId> TaskResume::claim(const MsgId& id) {
 }
 
 void TaskResume::adopt(sched::Submit task, const EngineId& home) {
+  take_over(std::move(task), home);
+  check_soon(home);
+}
+
+void TaskResume::take_over(sched::Submit task, const EngineId& home) {
+  hooks_.adopted(task.id, home);
   std::vector<sched::Action> actions;
   scheduler_.adopt(std::move(task), home, loop_.clock().now(), actions);
   hooks_.perform(std::move(actions));
-  check_soon(home);
+}
+
+void TaskResume::run(sched::Submit task) {
+  std::vector<sched::Action> actions;
+  scheduler_.handle(std::move(task), loop_.clock().now(), actions);
+  hooks_.perform(std::move(actions));
+}
+
+// Faster than the answer to the question, and than what an engine can keep for a resend. An engine that has not
+// registered yet is asked once it has.
+void TaskResume::arrived(const MsgId& id, const EngineId& engine) {
+  if (restoring_.empty() || !here_.contains(engine)) return;
+  auto earlier = restoring_.extract(id);
+  if (!earlier.empty()) take_over(std::move(earlier.mapped().task), engine);
 }
 
 bool TaskResume::redirect(const MsgId& id, const wire::Message& reply) {
@@ -256,30 +277,48 @@ bool TaskResume::redirect(const MsgId& id, const wire::Message& reply) {
 
 void TaskResume::conclude_restore(sched::Concluded concluded) {
   restore_round_.reset();
-  std::unordered_map<MsgId, sched::Submit> tasks = std::exchange(restoring_, {});
-  for (auto& [id, engine] : concluded.held) adopt(std::move(tasks.at(id)), engine);
-  const auto run = [&](sched::Submit task) {
-    std::vector<sched::Action> actions;
-    scheduler_.handle(std::move(task), loop_.clock().now(), actions);
-    hooks_.perform(std::move(actions));
+  std::unordered_map<MsgId, EarlierTask> tasks = std::exchange(restoring_, {});
+  // What has arrived meanwhile is settled.
+  const auto take = [&](const MsgId& id) -> std::optional<EarlierTask> {
+    auto found = tasks.extract(id);
+    return found.empty() ? std::nullopt : std::optional(std::move(found.mapped()));
+  };
+  std::size_t held = 0, waiting = 0, ended = 0;
+  for (auto& [id, engine] : concluded.held) {
+    auto earlier = take(id);
+    if (!earlier) continue;
+    ++held;
+    if (!earlier->broken.empty()) earlier->task.requirements.retries = 0;
+    adopt(std::move(earlier->task), engine);
+  }
+  const auto run_again = [&](EarlierTask earlier) {
+    if (earlier.broken.empty()) {
+      ++waiting;
+      run(std::move(earlier.task));
+    } else {
+      ++ended;
+      fail(std::move(earlier.task), fmt::format("Task '{}' {}", earlier.task.id.value, earlier.broken));
+    }
   };
   const auto give_up = [&](const std::vector<MsgId>& ids, std::string_view why) {
     for (const MsgId& id : ids) {
-      sched::Submit& task = tasks.at(id);
-      if (task.requirements.retries > 0) {
-        --task.requirements.retries;
-        run(std::move(task));
+      auto earlier = take(id);
+      if (!earlier) continue;
+      if (earlier->task.requirements.retries > 0) {
+        --earlier->task.requirements.retries;
+        run_again(std::move(*earlier));
       } else {
-        fail(std::move(task), fmt::format("Task '{}' {}", id.value, why));
+        ++ended;
+        fail(std::move(earlier->task), fmt::format("Task '{}' {}", id.value, why));
       }
     }
   };
   give_up(concluded.lost, "has run, but its result was lost with the controller");
   give_up(concluded.doubtful,
           "was under way when the controller was lost, and may have run on an engine that did not come back");
-  for (const MsgId& id : concluded.unknown) run(std::move(tasks.at(id)));
-  log_.info("of the controller before: {} tasks run on, {} wait again, {} are lost or in doubt", concluded.held.size(),
-            concluded.unknown.size(), concluded.lost.size() + concluded.doubtful.size());
+  for (const MsgId& id : concluded.unknown)
+    if (auto earlier = take(id)) run_again(std::move(*earlier));
+  log_.info("of the controller before: {} tasks run on, {} wait again, {} are lost or in doubt", held, waiting, ended);
 }
 
 void TaskResume::fail(sched::Submit task, std::string text) {

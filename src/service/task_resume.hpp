@@ -7,6 +7,7 @@
 #pragma once
 #include <functional>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "net/loop.hpp"
 #include "sched/reconciler.hpp"
 #include "sched/scheduler.hpp"
+#include "service/earlier_tasks.hpp"
 #include "service/origin.hpp"
 #include "wire/message.hpp"
 #include "wire/resume.hpp"
@@ -27,9 +29,15 @@ class TaskResume final {
     std::function<void(const EngineId&, Frames)> to_engine;
     std::function<void(const Frames&)> to_client;
     std::function<void(std::vector<sched::Action>)> perform;
+    std::function<void(const MsgId&, const EngineId&)> adopted;  // counts as sent to that engine from now on
   };
-  /// Replies that are on record, ready to be sent to the client that asks. Called on the loop's thread.
-  using Found = std::vector<std::pair<MsgId, Frames>>;
+  /// A reply that is on record, ready to be sent to the client that asks.
+  struct Recorded {
+    MsgId id;
+    Frames reply;
+    bool success;
+  };
+  using Found = std::vector<Recorded>;
   /// Looks up which of the ids have ended, and calls back on the loop's thread.
   using Records = std::function<void(std::vector<MsgId>, ClientId, std::function<void(Found)>)>;
 
@@ -41,7 +49,7 @@ class TaskResume final {
   void expect(std::vector<EngineId> engines, Duration wait);
   /// Unfinished tasks of an earlier controller, in the order in which they were submitted. They run once it is certain
   /// that they are not running.
-  void restore(std::vector<sched::Submit> tasks);
+  void restore(std::vector<EarlierTask> tasks);
 
   void engine_back(const EngineId& engine);
   void engine_gone(const EngineId& engine);
@@ -51,6 +59,8 @@ class TaskResume final {
   /// The engine that holds this task, when its client has sent it again for that.
   std::optional<EngineId> claim(const MsgId& id);
   void adopt(sched::Submit task, const EngineId& home);
+  /// A reply has come from an engine: if it is one to a task of restore(), that task was there.
+  void arrived(const MsgId& id, const EngineId& engine);
   /// True when the reply was one that a client of a task that has ended still waits for; it is sent there.
   bool redirect(const MsgId& id, const wire::Message& reply);
 
@@ -66,6 +76,8 @@ class TaskResume final {
   void conclude_restore(sched::Concluded concluded);
   void send_question(const EngineId& engine, wire::ResumeAsk ask);
   void settle_in_flight(const EngineId& engine, const wire::Fates& fates);
+  void take_over(sched::Submit task, const EngineId& home);
+  void run(sched::Submit task);
   void check_soon(const EngineId& engine);
   void check(const EngineId& engine);
   void fail(sched::Submit task, std::string text);
@@ -80,8 +92,9 @@ class TaskResume final {
   Records records_;
   sched::Reconciler reconciler_;
   std::unordered_map<std::uint64_t, Question> questions_;  // by round
-  std::unordered_map<MsgId, sched::Submit> restoring_;     // tasks of restore(), until its round is over
+  std::unordered_map<MsgId, EarlierTask> restoring_;       // tasks of restore(), until its round is over
   std::optional<std::uint64_t> restore_round_;
+  std::set<EngineId> here_;
   std::unordered_map<MsgId, EngineId> claims_;
   TimePoint claims_until_{};
   std::unordered_map<MsgId, ClientId> wanted_;  // ended, but the reply has not reached the client

@@ -68,7 +68,8 @@ TaskService::TaskService(net::Context& context, net::Loop& loop, const std::stri
                [this](std::vector<sched::Action> actions) {
                  actions_ = std::move(actions);
                  perform_all();
-               }},
+               },
+               [this](const MsgId& id, const EngineId& engine) { tap_.dispatched(id, engine); }},
               log) {
   loop.on_message(clients_, [this](net::Received&& received) { handle_request(std::move(received.frames)); });
   loop.on_message(engines_, [this](net::Received&& received) { handle_reply(std::move(received.frames)); });
@@ -102,6 +103,11 @@ void TaskService::engine_left(const EngineId& engine) {
   to_engines_.forget(engine.value);
   feed(sched::EngineLeft{engine});
   resume_.engine_gone(engine);
+}
+
+void TaskService::restore(EarlierTasks earlier) {
+  for (const auto& [id, success] : earlier.done) scheduler_.remember(id, success);
+  resume_.restore(std::move(earlier.tasks));
 }
 
 void TaskService::drain() { feed(sched::Drain{}); }
@@ -175,7 +181,6 @@ void TaskService::submit(wire::Message request) {
   actions_.clear();
   if (const auto home = resume_.claim(request.header.msg_id)) {
     tap_.submitted(request);
-    tap_.dispatched(request.header.msg_id, *home);
     resume_.adopt({request.header.msg_id, std::move(client), std::move(*requirements), payload}, *home);
     return;
   }
@@ -213,8 +218,9 @@ void TaskService::finish(wire::Message reply) {
   if (!id || !status || reply.parts.identities.size() < 2)
     return drop("an engine's reply", {Errc::bad_json, "it does not say which task it answers"});
   if (resume_.redirect(*id, reply)) return;
-  reply_ = &reply;
   EngineId engine(reply.parts.identities[0].str());
+  resume_.arrived(*id, engine);
+  reply_ = &reply;
   if (status->batches) to_engines_.learn(engine.value);
   feed(sched::Finished{std::move(*id), std::move(engine), outcome_of(*status), status->took});
   reply_ = nullptr;

@@ -45,6 +45,9 @@ class TaskService final {
   /// What was sent to the engine may have been lost: its connection broke, and it is back.
   void engine_returned(const EngineId& engine) { resume_.engine_back(engine); }
   TaskResume& resume() { return resume_; }
+  /// Takes up what an earlier controller has left unfinished.
+  void restore(EarlierTasks earlier);
+  const wire::Signer& signer() const { return origin_.signer(); }
   /// Answers everything that has not started; new tasks are refused from now on.
   void drain();
   /// The content of the reply. why: {"why": {id: text}}, without ids that are unknown here. cancel: {"ended": the ids

@@ -38,10 +38,11 @@ with view.temp_flags(label="night run"):
     results = view.map_async(note, [runs] * int(count), range(int(count)), [float(seconds)] * int(count), chunksize=5)
 other = view.apply_async(abs, -1)
 results.save(kept)
-other.get(60)
+if not kept.endswith(".midway"):
+    other.get(60)
 rc.hub_history()  # answered once everything before it is on record
 print("session", rc.session, flush=True)
-time.sleep(600 if kept.endswith(".killed") else 0)
+time.sleep(0 if kept.endswith("left") else 600)
 """
 
 
@@ -69,10 +70,10 @@ def leave(site: ClusterUnderTest, folder: Path, name: str, count: int, seconds: 
     wait_until(lambda: "session" in user.output or not user.running, "the client to submit")
     session = user.output.partition("session ")[2].strip()
     assert session, user.output
-    if name.endswith(".killed"):
-        user.kill()
-    else:
+    if name == "left":
         assert user.wait() == 0
+    else:
+        user.kill()
     return session, log, kept
 
 
@@ -126,6 +127,44 @@ def test_waiting_for_others_asks_seldom(cluster: Start, tmp_path: Path) -> None:
     second._ask = lambda kind, content: (asked.append(kind), ask(kind, content))[1]
     assert second.get_result(slow.msg_ids[0]).get(PATIENCE) == -7
     assert len(asked) <= 6, asked
+
+
+@pytest.mark.parametrize("option", ["--restore", "--reuse"])
+def test_tasks_of_clients_that_are_gone_go_on_after_a_crash(cluster: Start, tmp_path: Path, option: str) -> None:
+    """The database has them: what waited in the controller runs once, and whoever asks gets the results."""
+    args = [option, "--sqlitedb", "--hwm=1"]
+    site = cluster(2, controller_args=args, cluster_id="night")
+    session, log, kept = leave(site, tmp_path, "left.midway", 150, 0.05)
+    site.controller.kill()
+    assert 0 < len(runs(log)) < 150
+    after = cluster(0, controller_args=args, cluster_id="night")
+    client: Any = camshaft.Client(cluster_id="night", timeout=30)
+    after.clients.append(client)
+    labelled = client.attach(label="night run")
+    assert [n for part in labelled.get(PATIENCE) for n in part] == [-n for n in range(150)]
+    assert camshaft.load_result(kept, client).get(PATIENCE) == [-n for n in range(150)]
+    assert runs(log) == list(range(150))
+    assert client.db_query({"completed": None}, keys=["msg_id"]) == []
+    assert len(client.attach(session=session)) == len(labelled) + 1
+
+
+def test_a_controller_that_was_stopped_leaves_nothing_to_take_up(cluster: Start, tmp_path: Path) -> None:
+    """Clients were told that their tasks are over; so they are, for the next controller as well."""
+    args = ["--restore", "--sqlitedb", "--hwm=1"]
+    site = cluster(2, controller_args=args, cluster_id="night")
+    session, log, _ = leave(site, tmp_path, "left.midway", 100, 0.1)
+    site.controller.stop()
+    for engine in site.engines:
+        engine.stop()
+    done = len(runs(log))
+    assert done < 100
+    after = cluster(1, controller_args=args, cluster_id="night")
+    client: Any = after.client()
+    assert client.db_query({"completed": None}, keys=["msg_id"]) == []
+    ended = client.attach(session=session).get(PATIENCE, return_exceptions=True)
+    assert any(isinstance(one, camshaft.RemoteError) for one in ended)
+    assert client.load_balanced_view().apply_sync(abs, -3) == 3
+    assert len(runs(log)) == done
 
 
 def test_twenty_thousand_tasks_two_clients_four_engines(cluster: Start, tmp_path: Path) -> None:

@@ -23,7 +23,15 @@ Result<std::vector<MsgId>> Store::history() {
 }
 
 Result<std::vector<TaskRecord>> Store::unfinished() {
-  return select(Filter({{Field::completed, Op::eq, nullptr}, {Field::submitted, Op::ne, nullptr}}));
+  std::vector<TaskRecord> found;
+  const auto done = visit_unfinished([&](const TaskRecord& record) { found.push_back(record); });
+  if (!done) return done.error();
+  return found;
+}
+
+Result<Done> Store::visit_unfinished(const Visitor& visit) {
+  const Filter unfinished({{Field::completed, Op::eq, nullptr}, {Field::submitted, Op::ne, nullptr}});
+  return this->visit(unfinished, FieldSet::all(), visit);
 }
 
 void DirectSink::put(Write write) {

@@ -69,6 +69,8 @@ class Store {
   Result<std::vector<MsgId>> history();
   /// Everything of the tasks that have no result, by submission: what a controller that was restarted goes on with.
   Result<std::vector<TaskRecord>> unfinished();
+  /// The same, one by one.
+  Result<Done> visit_unfinished(const Visitor& visit);
 };
 
 /// Where the hub sends what it sees. Takes it in at once, or keeps it for a thread of the store's own.
