@@ -98,8 +98,11 @@ class Process:
         return self.log.read_text(errors="replace")
 
     def wait(self, seconds: float = PATIENCE) -> int:
-        """Wait for the end; return the exit status."""
-        return self.popen.wait(seconds)
+        """Wait for the end; return the exit status. AssertionError with what it wrote when it does not end."""
+        try:
+            return self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.popen.args} does not end; it wrote:\n{self.output}") from None
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal, if the process is still there."""

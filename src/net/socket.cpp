@@ -114,6 +114,10 @@ Socket::Socket(Context& context, const SocketOptions& options)
     if (options.mandatory) set(handle_, ZMQ_ROUTER_MANDATORY, 1);
     if (options.handover) set(handle_, ZMQ_ROUTER_HANDOVER, 1);
     if (options.subscribe_all) zmq_setsockopt(handle_, ZMQ_SUBSCRIBE, "", 0);
+    if (const std::string& topic = options.subscribe_also; !topic.empty())
+      zmq_setsockopt(handle_, ZMQ_SUBSCRIBE, topic.data(), topic.size());
+    // Subscriptions that others hold already are reported too: somebody may be waiting for word of his.
+    if (options.type == SocketType::xpub) set(handle_, ZMQ_XPUB_VERBOSE, 1);
     if (options.monitor) {
       const std::string address = monitor_address();
       const int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;

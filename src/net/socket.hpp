@@ -47,6 +47,7 @@ struct SocketOptions {
   bool mandatory = false;               // router: send() to an unknown peer says so instead of dropping
   bool handover = false;                // router: a newcomer with a known identity replaces the old connection
   bool subscribe_all = false;           // sub: everything
+  std::string subscribe_also;           // sub: a topic whose arrival an xpub at the other end can notice
   bool watch_peer = false;              // connect: notice a peer that falls silent within 10 s, and connect again
   bool monitor = false;                 // events() reports connections; see Socket::on_events in Loop
 };

@@ -17,6 +17,7 @@
 #include "net/socket.hpp"
 #include "wire/connection_file.hpp"
 #include "wire/message.hpp"
+#include "wire/news.hpp"
 #include "wire/signer.hpp"
 
 namespace camshaft::service {
@@ -85,6 +86,14 @@ class FakeController final {
     message.header = header(type);
     message.content = Blob::of(std::move(content));
     notification_->send(wire::encode(std::move(message), signer_));
+  }
+  /// Says that this client's subscription has arrived.
+  void confirm_news(const wire::Message& request) {
+    wire::Outgoing message;
+    message.identities = {request.parts.identities.at(0)};
+    message.header = header(std::string(wire::kNewsReachYou));
+    message.content = Blob::of(std::string("{}"));
+    routers_.at("query")->send(wire::encode(std::move(message), signer_));
   }
   /// Ends one channel's socket: its connections break.
   void drop(const std::string& channel) {

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "wire/news.hpp"
+
 namespace camshaft::service {
 
 using namespace std::chrono_literals;
@@ -116,6 +118,7 @@ void ClientIo::open_sockets() {
   const auto subscribe = [this](int port, bool& up, void (ClientIo::*handler)(Frames)) {
     net::SocketOptions options{net::SocketType::sub};
     options.subscribe_all = true;
+    options.subscribe_also = wire::news_topic(session_);
     options.monitor = true;
     options.watch_peer = true;
     options.connect = {wire::url(connection_, port)};
@@ -407,6 +410,10 @@ void ClientIo::on_reply(Frames frames) {
 
 void ClientIo::take_reply(wire::Parts parts) {
   const Blob parent = client::text_field(parts.parent, "msg_id");
+  if (parent.empty() && client::text_field(parts.header, "msg_type").view() == wire::kNewsReachYou) {
+    send_connection_request();  // engines may have come between the first answer and now
+    return;
+  }
   if (parent.view() == connection_id_) {
     on_connection_reply(parts);
     return;

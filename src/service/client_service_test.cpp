@@ -178,6 +178,21 @@ TEST(ClientService, FollowsEnginesThatComeAndGo) {
   EXPECT_THAT(evalue(*late), HasSubstr("engine-c"));
 }
 
+TEST(ClientService, AsksAgainForEnginesOnceItsSubscriptionHasArrived) {
+  // An engine registers when the client has its answer and its subscription is still on the way.
+  FakeController controller([](FakeController& self, const std::string& channel, const wire::Message& request) {
+    self.engines[7] = "engine-c";
+    self.reply(channel, request, R"({"status": "ok"})");
+    self.confirm_news(request);
+  });
+  const auto client = connected_to(controller);
+  const auto generation = client->board().generation();
+  client->submit(apply(Channel::query, ""));
+  EXPECT_NE(client->board().wait_generation(generation, kLong), generation);
+  while (client->engines().count(EngineNumber{7}) == 0) client->board().wait_generation(client->board().generation(), 10ms);
+  EXPECT_EQ(client->engines().size(), 3u);
+}
+
 TEST(ClientService, ReleasesLargeBuffersOnceTheyAreSent) {
   FakeController controller(echo);
   const auto client = connected_to(controller);

@@ -6,6 +6,7 @@
 #include "core/date.hpp"
 #include "wire/connection_file.hpp"
 #include "wire/json.hpp"
+#include "wire/news.hpp"
 
 namespace camshaft::service {
 
@@ -61,11 +62,15 @@ HubService::HubService(net::Context& context, net::Loop& loop, const HubAddresse
       hub_(std::move(options), records, loop.clock().now()),
       queries_(context,
                {.type = net::SocketType::router, .bind = addresses.queries, .linger = 500ms, .handover = true}),
-      notification_(context, {.type = net::SocketType::pub, .bind = {addresses.notification}, .linger = 500ms}),
+      notification_(context, {.type = net::SocketType::xpub, .bind = {addresses.notification}, .linger = 500ms}),
       ping_(context, {.type = net::SocketType::pub, .bind = {addresses.hb_ping}}),
       pong_(context, {.type = net::SocketType::router, .bind = {addresses.hb_pong}, .handover = true, .monitor = true}),
       resubmit_(context, {.type = net::SocketType::dealer, .linger = 500ms}) {
   loop.on_message(queries_, [this](net::Received&& received) { handle_query(std::move(received.frames)); });
+  loop.on_message(notification_, [this](net::Received&& received) {
+    const auto session = wire::news_subscriber(received.frames.empty() ? "" : received.frames[0].view());
+    if (session) queries_.send(origin_.message({Blob::of(*session)}, wire::kNewsReachYou, Blob::of_static("{}"), "{}"));
+  });
   loop.on_event(pong_, [this](const net::SocketEvent& event) { handle_connection(event); });
   loop.on_message(pong_, [this](net::Received&& received) { handle_pong(std::move(received)); });
   loop.on_message(resubmit_, [](net::Received&&) {});

@@ -27,6 +27,26 @@ def test_an_address_and_a_key_are_enough(four: Any, monkeypatch: pytest.MonkeyPa
         assert len(rc) == 4
 
 
+def test_the_hub_says_when_its_news_reach_a_client(four: Any) -> None:
+    import zmq
+
+    info = json.loads(four.client_file.read_text())
+    with zmq.Context() as context, context.socket(zmq.DEALER) as query, context.socket(zmq.SUB) as news:
+        query.identity = b"a-session"
+        query.connect(address_of(info))
+        query.send(b"not signed: no answer, but now the hub knows where a-session is")
+        news.connect(f"{info['interface']}:{info['notification']}")
+        for topic in (b"camshaft.news.a-session", b""):
+            news.subscribe(topic)
+        while True:  # the subscription may arrive before the query did: then it is told to nobody, as it need not
+            if query.poll(200):
+                break
+            news.unsubscribe(b"camshaft.news.a-session")
+            news.subscribe(b"camshaft.news.a-session")
+        header = json.loads(query.recv_multipart()[2])
+        assert header["msg_type"] == "news_reach_you"
+
+
 def test_what_is_wrong_is_said(four: Any) -> None:
     info = json.loads(four.client_file.read_text())
     with pytest.raises(TimeoutError, match="key"):

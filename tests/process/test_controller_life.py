@@ -257,7 +257,10 @@ try:
         raise KeyboardInterrupt
 except KeyboardInterrupt:
     print("interrupted", flush=True)
-client.send_signal("SIGINT", block=True)
+while True:  # a signal may arrive before the task that it is meant for: their ways differ
+    client.send_signal("SIGINT", block=True)
+    if client.wait(timeout=0.1):
+        break
 print(client.queue_status().keys() >= {0, 1})
 print("afterwards:", client[:].apply_sync(abs, -7), flush=True)
 """
