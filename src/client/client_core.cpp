@@ -215,6 +215,7 @@ void ClientCore::handle(const EngineLeft& event, TimePoint now, Actions& out) {
 void ClientCore::handle(const EnginesKnown& event, TimePoint now, Actions& out) {
   std::vector<EngineId> left;
   for (const auto& [number, id] : engines_) {
+    if (event.outdated) break;
     const auto still = event.engines.find(number);
     if (still == event.engines.end() || still->second != id) left.push_back(id);
   }

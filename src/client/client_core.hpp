@@ -62,6 +62,7 @@ struct EngineLeft {
 struct EnginesKnown {
   std::map<EngineNumber, EngineId> engines;  // all there are: who is not among them has left,
   Duration grace{};                          // unless it comes back within this time
+  bool outdated = false;                     // engines came or went meanwhile: nobody's absence means anything
 };
 /// What became of requests whose answers may have been lost with a connection.
 struct FatesKnown {

@@ -185,6 +185,14 @@ TEST_F(Core, AListOfEnginesReplacesWhatWasKnown) {
   EXPECT_THAT(feed(EnginesKnown{core.engines()}), IsEmpty());
 }
 
+TEST_F(Core, AnOutdatedListOfEnginesOnlyAdds) {
+  const auto before = core.engines();
+  EXPECT_THAT(feed(EnginesKnown{{{EngineNumber{9}, EngineId("new")}}, {}, true}), SizeIs(1));
+  EXPECT_EQ(core.engines().size(), before.size() + 1);
+  feed(EnginesKnown{{{EngineNumber{9}, EngineId("new")}}, {}, false});
+  EXPECT_EQ(core.engines().size(), 1u);
+}
+
 TEST_F(Core, ALostConnectionFailsWhatWentThroughIt) {
   submit(0, Channel::task, a);
   submit(1, Channel::mux, b, kE0);

@@ -48,6 +48,8 @@ class FakeController final {
   wire::ClientConnection connection() const { return connection_; }
   std::map<int, std::string> engines{{0, "engine-a"}, {1, "engine-b"}};  // what a connection_reply says
 
+  std::function<void()> before_greeting = [] {};  // runs on the controller's thread
+
   /// Runs `job` on the controller's thread and waits for it.
   void on_thread(std::function<void()> job) {
     std::promise<void> ran;
@@ -130,8 +132,10 @@ class FakeController final {
     iopub_ = socket(net::SocketType::pub, connection_.iopub);
   }
   void greet(const wire::Message& request) {
+    const auto told = engines;  // as they were when the question came
+    before_greeting();
     std::string list;
-    for (const auto& [number, uuid] : engines)
+    for (const auto& [number, uuid] : told)
       list += (list.empty() ? "\"" : ", \"") + std::to_string(number) + "\": \"" + uuid + "\"";
     reply("query", request, R"({"status": "ok", "engines": {)" + list + "}}");
   }

@@ -20,6 +20,7 @@ constexpr Duration kDrainTime = 200ms;
 // So long a controller may be away (it is restarted, a cable is out) before requests are refused.
 constexpr Duration kAbsence = 5s;
 constexpr Duration kTick = 500ms;
+constexpr Duration kAskAgain = 50ms;  // which engines there are, while they come and go
 // Submissions that follow each other this closely are a burst; they wait so long at most.
 constexpr Duration kBurst = 50us;
 constexpr Duration kMoment = 300us;
@@ -152,6 +153,7 @@ void ClientIo::ready_if_complete() {
 
 void ClientIo::send_connection_request() {
   asked_ = true;
+  if (questions_under_way_++ == 0) news_meanwhile_ = false;
   wire::Outgoing message;
   message.header = Blob::of(wire::make_header(MsgId(connection_id_), "connection_request", SessionId(session_),
                                               options_.username, clock_.wall()));
@@ -200,6 +202,7 @@ void ClientIo::on_line_lost(Channel channel) {
   if (resumable) resume_.broke(channel);
   if (channel == Channel::query) {
     greeted_ = false;
+    questions_under_way_ = 0;  // asked again when the line is up
     was_lost_ = true;
     if (resumes_)
       log_.warning("lost the controller at {}: waiting for it to come back (at most {:g} s)", line(channel).address,
@@ -454,8 +457,13 @@ void ClientIo::on_connection_reply(const wire::Parts& parts) {
              ours->value(std::string(wire::kResumeKey), nlohmann::json()) == true;
   answered_ = true;
   if (was_lost_ && resumes_) known.grace = kEngineGrace;
+  if (questions_under_way_ > 0) --questions_under_way_;
+  // News travel by another connection and may have overtaken the answer: then one that is newer is asked for.
+  known.outdated = news_meanwhile_;
+  if (!known.outdated) was_lost_ = false;
+  if (known.outdated && questions_under_way_ == 0)
+    loop_.at(clock_.now() + kAskAgain, [this] { send_connection_request(); });
   handle(std::move(known));
-  was_lost_ = false;
   greeted_ = true;
   resume_lines();
   ready_if_complete();
@@ -478,6 +486,7 @@ void ClientIo::on_notification(Frames frames) {
   const auto number = content.find("id");
   const EngineId id(text_of(content, "uuid"));
   if (id.empty() || number == content.end() || !number->is_number_integer()) return;
+  news_meanwhile_ = true;
   if (header->msg_type == "registration_notification")
     resume_engine(EngineNumber{number->get<std::int32_t>()}, id);
   else if (header->msg_type == "unregistration_notification")

@@ -193,6 +193,29 @@ TEST(ClientService, AsksAgainForEnginesOnceItsSubscriptionHasArrived) {
   EXPECT_EQ(client->engines().size(), 3u);
 }
 
+TEST(ClientService, NewsThatOvertakeAnAnswerStand) {
+  FakeController controller([](FakeController& self, const std::string& channel, const wire::Message& request) {
+    if (channel == "query") self.confirm_news(request);  // which makes the client ask again
+  });
+  std::atomic<int> greetings = 0;
+  std::promise<void> known;
+  controller.before_greeting = [&] {
+    if (++greetings != 2) return;
+    controller.engines[7] = "engine-c";
+    controller.notify("registration_notification", R"({"id": 7, "uuid": "engine-c"})");
+    known.get_future().wait();  // the answer without it leaves later
+  };
+  const auto client = connected_to(controller);
+  client->submit(apply(Channel::query));
+  while (client->engines().count(EngineNumber{7}) == 0)
+    client->board().wait_generation(client->board().generation(), 10ms);
+  const auto request = client->submit(apply(Channel::mux, "engine-c"));
+  known.set_value();
+  while (greetings < 3) std::this_thread::sleep_for(1ms);
+  EXPECT_FALSE(client->wait(std::array{request}, 50ms));  // it was not given up
+  EXPECT_EQ(client->engines().size(), 3u);
+}
+
 TEST(ClientService, ReleasesLargeBuffersOnceTheyAreSent) {
   FakeController controller(echo);
   const auto client = connected_to(controller);
