@@ -4,12 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <limits>
-#include <system_error>
 
 #include "apps/mongo_uri.hpp"
 #include "sched/schemes.hpp"
@@ -39,7 +36,7 @@ struct Raw {
   int db_record_limit = 1024;
   bool key_given = false, use_threads = false, enable_curve = false, ignored_bool = false;
   std::vector<int> legacy_ports;
-  std::string curve;
+  std::string curve, ignored_text;
 };
 
 const std::vector<std::string> kController = {"IPController", "HubFactory", "IPControllerApp"};
@@ -182,6 +179,10 @@ void add_session(OptionTable& table, ControllerOptions& o, Raw& raw) {
   table.text({"Session.packer"}, raw.packer, "json only");
   table.text({"Session.unpacker"}, raw.unpacker, "json only");
   table.boolean(names({}, kController, "enable_curve"), raw.enable_curve, "encrypt connections (not yet)");
+  for (const char* trait : {"buffer_threshold", "check_pid", "copy_threshold", "debug", "digest_history_size",
+                            "item_threshold", "metadata"}) {
+    table.text({std::string("Session.") + trait}, raw.ignored_text, "has no effect: messages are never copied or kept");
+  }
   for (const char* key : {"curve_secretkey", "curve_publickey"}) {
     table.text(names({}, kController, key), raw.curve, "key of encrypted connections (not yet)");
   }
@@ -252,87 +253,42 @@ int ControllerOptions::registration_timeout() const {
   return registration_timeout_s > 0 ? registration_timeout_s : std::max(30, ping_ms / 100);
 }
 
-cluster::Environment process_environment() {
-  return [](const std::string& name) -> std::optional<std::string> {
-    const char* value = std::getenv(name.c_str());
-    if (value == nullptr || *value == '\0') return std::nullopt;
-    return std::string(value);
-  };
-}
+namespace {
 
-void add_common(OptionTable& table, const std::string& app_class, cluster::ProfileChoice& choice,
-                CommonOptions& options) {
-  const std::vector<std::string> base = {"BaseIPythonApplication", "BaseParallelApplication", app_class};
-  const std::vector<std::string> parallel = {"BaseParallelApplication", app_class};
-  table.text(names({"profile"}, base, "profile"), choice.profile, "name of the profile", "a name");
-  table.text({"profile-dir", "ProfileDir.location"}, choice.profile_dir, "folder of the profile; wins over --profile",
-             "a folder");
-  table.text(names({"ipython-dir"}, base, "ipython_dir"), choice.ipython_dir,
-             "folder of all profiles (else IPYTHONDIR, else ~/.ipython)", "a folder");
-  table.text(names({"cluster-id"}, parallel, "cluster_id"), options.cluster_id,
-             "name of the cluster, where a profile has several", "a name");
-  table.text(names({"work-dir"}, parallel, "work_dir"), options.work_dir, "folder to change to at start", "a folder");
-  table.level(names({"log-level"}, {"Application", "BaseIPythonApplication", "BaseParallelApplication", app_class},
-                    "log_level"),
-              options.log_level);
-  table.boolean(names({"log-to-file"}, parallel, "log_to_file"), options.log_to_file,
-                "log to a file in the profile's log folder");
-  table.boolean(names({"clean-logs"}, parallel, "clean_logs"), options.clean_logs, "delete old log files first");
-  table.flag(
-      {"debug"}, [&options] { options.log_level = Level::debug; }, "the same as --log-level=DEBUG");
-  table.flag(
-      {"quiet"}, [&options] { options.log_level = Level::error; }, "log errors only");
-  const auto notice = [&options](std::string line) {
-    return [&options, line = std::move(line)](std::string_view) {
-      options.notices.push_back(line);
-      return true;
-    };
-  };
-  table.add({names({"log-url"}, parallel, "log_url"), "address of an iplogger (not yet)", "an address",
-             notice("--log-url is not supported yet and ignored: use --log-to-file"), false, ""});
-  table.add({names({"config"}, base, "extra_config_file"), "additional configuration file (not yet)", "a file name",
-             notice("--config is not supported yet and ignored: give --Class.trait=value options"), false, ""});
-  table.add({{"init"},
-             "write default configuration files (not yet)",
-             "",
-             notice("--init is not supported yet: no configuration files were written"),
-             false,
-             ""});
-}
-
-Result<Done> finish_common(const cluster::ProfileChoice& choice, const cluster::Environment& env,
-                           CommonOptions& options) {
-  auto profile = cluster::resolve_profile(choice, env, std::filesystem::current_path());
-  if (!profile) return profile.error();
-  options.profile = *profile;
-  options.profile_given = !choice.profile.empty() || !choice.profile_dir.empty() || env("IPP_PROFILE_DIR").has_value();
-  if (options.cluster_id.empty()) options.cluster_id = env("IPP_CLUSTER_ID").value_or("");
-  return cluster::check_cluster_id(options.cluster_id);
-}
-
-Result<ControllerOptions> parse_controller_options(std::span<const char* const> arguments,
-                                                   const cluster::Environment& env) {
+/// Options and the table that fills them.
+struct Everything {
   ControllerOptions options;
   cluster::ProfileChoice choice;
   Raw raw;
-  OptionTable table("ipcontroller",
+  OptionTable table{"ipcontroller",
                     "ipcontroller: the meeting point of a cluster. Engines and clients find it by the files\n"
                     "ipcontroller-engine.json and ipcontroller-client.json, which it writes into the profile.\n\n"
-                    "    ipcontroller --profile=mycluster --ip='*' --cluster-id=night");
-  add_network(table, options, raw);
-  add_behaviour(table, options, raw);
-  add_session(table, options, raw);
-  add_common(table, "IPController", choice, options);
-  auto parsed = table.parse(arguments);
+                    "    ipcontroller --profile=mycluster --ip='*' --cluster-id=night"};
+  Everything() {
+    add_network(table, options, raw);
+    add_behaviour(table, options, raw);
+    add_session(table, options, raw);
+    add_common(table, {"IPController", "IPControllerApp"}, choice, options);
+  }
+};
+
+}  // namespace
+
+std::string controller_config_file() { return Everything().table.config_file(); }
+
+Result<ControllerOptions> parse_controller_options(std::span<const char* const> arguments,
+                                                   const cluster::Environment& env, std::span<const Setting> settings) {
+  Everything all;
+  ControllerOptions& options = all.options;
+  auto parsed = all.table.parse(arguments, with_environment(settings, env));
   if (!parsed) return parsed.error();
-  options.text = parsed->text;
-  if (!options.text.empty()) return options;
+  if (!take_parsed(*parsed, options)) return options;
   auto& stray = parsed->positional;
   stray.insert(stray.end(), parsed->after_dashes.begin(), parsed->after_dashes.end());
   if (!stray.empty()) {
     return Error{Errc::bad_value, fmt::format("'{}' is not an option: options start with --", stray.front())};
   }
-  auto done = decide(options, raw, env).and_then([&](Done) { return finish_common(choice, env, options); });
+  auto done = decide(options, all.raw, env).and_then([&](Done) { return finish_common(all.choice, env, options); });
   if (!done) return done.error();
   return options;
 }
@@ -345,15 +301,6 @@ Result<std::optional<std::string>> read_session_key(const ControllerOptions& opt
   while (!key.empty() && std::isspace(static_cast<unsigned char>(key.back())) != 0) key.pop_back();
   if (key.empty()) return Error{Errc::bad_value, fmt::format("the key file '{}' is empty", options.keyfile)};
   return std::optional<std::string>(std::move(key));
-}
-
-Result<Done> enter_work_dir(const CommonOptions& options) {
-  std::error_code failure;
-  if (!options.work_dir.empty()) std::filesystem::current_path(options.work_dir, failure);
-  if (failure)
-    return Error{Errc::bad_value,
-                 fmt::format("--work-dir: cannot change to {}: {}", options.work_dir, failure.message())};
-  return Done{};
 }
 
 }  // namespace camshaft::apps

@@ -26,8 +26,13 @@ struct CommonOptions {
   Level log_level = Level::info;
   bool log_to_file = false;  // <profile>/log/<program>-<cluster_id>-<pid>.log
   bool clean_logs = false;
-  std::vector<std::string> notices;  // lines to log as warnings
-  std::string text;                  // help or version asked for: print it to stdout and exit 0
+  bool init = false;                      // --init: write configuration files first, where there are none
+  bool generate_config = false;           // write this program's configuration file and do nothing else
+  std::vector<std::string> config_files;  // --config
+  std::vector<std::string> notices;       // lines to log as warnings
+  std::vector<InForce> in_force;          // every option, and who said so
+  std::string text;                       // help or version asked for: print it to stdout and exit 0
+  bool shows_config = false;              // the text is what is in force: --show-config
 };
 
 struct ControllerOptions : CommonOptions {
@@ -61,9 +66,13 @@ struct ControllerOptions : CommonOptions {
   int registration_timeout() const;
 };
 
-/// `arguments` without the program's name. `env` is asked for IPP_*, IPYTHONDIR, HOME and USER only.
+/// `arguments` without the program's name; `settings` are what configuration files say. `env` is asked for IPP_*,
+/// IPYTHONDIR, HOME and USER only.
 Result<ControllerOptions> parse_controller_options(std::span<const char* const> arguments,
-                                                   const cluster::Environment& env);
+                                                   const cluster::Environment& env,
+                                                   std::span<const Setting> settings = {});
+/// ipcontroller_config.py with every trait and its default, commented out.
+std::string controller_config_file();
 
 /// The key to sign with: that of `keyfile` when one is named, else `key`.
 Result<std::optional<std::string>> read_session_key(const ControllerOptions& options);
@@ -71,9 +80,14 @@ Result<std::optional<std::string>> read_session_key(const ControllerOptions& opt
 /// The process environment.
 cluster::Environment process_environment();
 
-/// The options of C.1 that every program has. `choice` and `options` must outlive parse(); then call finish_common.
-void add_common(OptionTable& table, const std::string& app_class, cluster::ProfileChoice& choice,
+/// The options that every program has; `apps` are its classes in the original. `choice` and `options` must outlive
+/// parse(); then call finish_common.
+void add_common(OptionTable& table, const std::vector<std::string>& apps, cluster::ProfileChoice& choice,
                 CommonOptions& options);
+/// `settings` and, after them, what the environment says in their place.
+std::vector<Setting> with_environment(std::span<const Setting> settings, const cluster::Environment& env);
+/// Takes over what `parsed` says besides positionals. False when that is a text to print, and all there is to do.
+bool take_parsed(Parsed& parsed, CommonOptions& options);
 /// Resolves the profile and checks the cluster id.
 Result<Done> finish_common(const cluster::ProfileChoice& choice, const cluster::Environment& env,
                            CommonOptions& options);

@@ -11,10 +11,13 @@
 #include <span>
 #include <utility>
 
+#include "apps/configuration.hpp"
 #include "apps/console_log.hpp"
 #include "apps/controller_options.hpp"
+#include "apps/ipcluster_profile.hpp"
 #include "apps/signals.hpp"
 #include "cluster/process/files.hpp"
+#include "cluster/process/pid_file.hpp"
 #include "cluster/process/profile_dirs.hpp"
 #include "service/controller.hpp"
 #include "service/foreign_scheme.hpp"
@@ -103,6 +106,19 @@ Result<std::optional<cluster::ClusterLock>> lock_files(const ControllerOptions& 
                            pid.empty() ? "" : fmt::format(" (pid {})", pid), config.client_file.string())};
 }
 
+// <program>-[<cluster id>-]<pid>.log of controllers before this one. Those of launchers, which may still run, stay.
+void remove_old_logs(const ControllerOptions& options) {
+  const std::string start = "ipcontroller-" + (options.cluster_id.empty() ? "" : options.cluster_id + "-");
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(options.profile.log_dir(), ignored)) {
+    const std::string name = entry.path().stem().string(), ending = entry.path().extension().string();
+    if (ending != ".log" && ending != ".out" && ending != ".err") continue;
+    if (name.rfind(start, 0) != 0 || name.find_first_not_of("0123456789", start.size()) != std::string::npos) continue;
+    const std::string pid = name.substr(start.size());
+    if (!pid.empty() && !std::filesystem::exists("/proc/" + pid)) std::filesystem::remove(entry.path(), ignored);
+  }
+}
+
 // A function of the user's takes the place of the name.
 Result<Done> set_scheme(service::ControllerConfig& config, const OwnScheme& own, Log& log) {
   if (own.chooser) {
@@ -119,22 +135,29 @@ Result<Done> set_scheme(service::ControllerConfig& config, const OwnScheme& own,
 }  // namespace
 
 int run_controller(std::span<const char* const> arguments, const OwnScheme& scheme) try {
-  const auto parsed = parse_controller_options(arguments, process_environment());
+  const auto parsed = parse_with_configuration("ipcontroller", [&](std::span<const Setting> settings) {
+    return parse_controller_options(arguments, process_environment(), settings);
+  });
   if (!parsed) return fail(parsed.error());
   const ControllerOptions& options = *parsed;
   if (!options.text.empty()) {
-    fmt::print("{}\n", options.text);
+    fmt::print("{}", options.text);
     return 0;
   }
+  const auto wrote = write_asked_config(options, "ipcontroller");
+  if (!wrote) return fail(wrote.error());
+  if (*wrote) return 0;
   if (const auto made = cluster::create_profile(options.profile); !made) return fail(made.error());
   const auto key = read_session_key(options);
   if (!key) return fail(key.error());
   if (const auto entered = enter_work_dir(options); !entered) return fail(entered.error());
 
+  if (options.clean_logs) remove_old_logs(options);
   std::string log_file;
   if (options.log_to_file) {
     const std::string id = options.cluster_id.empty() ? "" : options.cluster_id + "-";
     log_file = (options.profile.log_dir() / fmt::format("ipcontroller-{}{}.log", id, getpid())).string();
+    fmt::print(stderr, "Sending logs to {}\n", log_file);
   }
   ConsoleLog log("ipcontroller", options.log_level, log_file);
   for (const std::string& notice : options.notices) log.warning("{}", notice);
@@ -145,6 +168,7 @@ int run_controller(std::span<const char* const> arguments, const OwnScheme& sche
   if (const auto set = set_scheme(config, scheme, log); !set) return fail(set.error());
   const auto lock = lock_files(options, config);
   if (!lock) return fail(lock.error());
+  const cluster::PidFile pid_file(options.profile, "ipcontroller", options.cluster_id);
   service::Controller controller(config, clock, log);
   controller.stop_when_readable(signals.descriptor(), [&] { log.info("stopping: {}", signals.read_name()); });
   if (const int lifeline = inherited_lifeline(); lifeline >= 0)

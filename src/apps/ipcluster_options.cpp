@@ -9,7 +9,8 @@ namespace camshaft::apps {
 namespace {
 
 constexpr int kAny = std::numeric_limits<int>::max();
-const std::vector<std::string> kCommands = {"start", "engines", "stop", "list", "clean"};
+const std::vector<std::string> kCommands = {"start",  "engines", "stop",   "list",       "clean",
+                                            "create", "config",  "doctor", "nbextension"};
 constexpr std::string_view kUsage =
     "ipcluster: starts and stops a controller and engines.\n\n"
     "    ipcluster start -n 4          a controller and 4 engines, until Ctrl-C (also: ipcluster -n 4)\n"
@@ -17,7 +18,10 @@ constexpr std::string_view kUsage =
     "    ipcluster engines -n 2        2 more engines for the controller that runs\n"
     "    ipcluster stop [ID ...]       stops a cluster that was started elsewhere; --all stops all of a profile\n"
     "    ipcluster list [-o json]      what runs\n"
-    "    ipcluster clean [--force]     removes logs and the files of clusters that are gone\n\n"
+    "    ipcluster clean [--force]     removes logs and the files of clusters that are gone\n"
+    "    ipcluster create -p NAME      makes a profile with configuration files; --reset overwrites them\n"
+    "    ipcluster config [PROGRAM]    what is in force for ipcluster, ipcontroller and ipengine, and who said so\n"
+    "    ipcluster doctor              looks for what keeps a cluster from working, and says what to do\n\n"
     "What follows -- goes to ipcontroller as it is.";
 
 /// "local", "Local", "LocalEngineSetLauncher", "ipyparallel.cluster.launcher.LocalControllerLauncher".
@@ -50,57 +54,79 @@ void add_launcher(OptionTable& table, OptionTable::Names names, std::string what
              false, "local"});
 }
 
-}  // namespace
-
-Result<ClusterOptions> parse_cluster_options(std::span<const char* const> arguments, const cluster::Environment& env) {
+/// Options and the table that fills them.
+struct Everything {
   ClusterOptions options;
   cluster::ProfileChoice choice;
-  std::string format = "text", cluster_file;
+  std::string format = "text";
   double delay = 0;
   int signal = 2;
-  OptionTable table("ipcluster", std::string(kUsage));
-  table.integer(cluster_trait({"n"}, "n"), options.n, 1, kAny, "how many engines; as many as cores when not given");
-  table.boolean({"daemonize", "IPClusterEngines.daemonize", "IPClusterStart.daemonize"}, options.daemonize,
-                "go to the background once everything is up");
-  table.text(cluster_trait({"ip"}, "controller_ip"), options.controller_ip, "address the controller listens on",
-             "an address");
-  table.text(cluster_trait({"location"}, "controller_location"), options.controller_location,
-             "address by which others reach the controller", "a host name or address");
-  add_launcher(table, cluster_trait({"engines"}, "engine_launcher_class"), "engines");
-  add_launcher(table, cluster_trait({"controller"}, "controller_launcher_class"), "controllers");
-  add_words(table, {"controller-cmd", "LocalControllerLauncher.controller_cmd", "ControllerLauncher.controller_cmd"},
-            options.controller_cmd, false, "the controller program, for instance another ipcontroller");
-  add_words(table,
-            {"engine-cmd", "LocalEngineSetLauncher.engine_cmd", "LocalEngineLauncher.engine_cmd",
-             "EngineLauncher.engine_cmd"},
-            options.engine_cmd, false, "the engine program, for instance 'python3 -m camshaft.engine'");
-  add_words(table, {"engine-args", "LocalEngineSetLauncher.engine_args", "EngineLauncher.engine_args"},
-            options.engine_args, true, "further arguments of engines");
-  add_words(table, cluster_trait({"controller-args"}, "controller_args"), options.controller_args, true,
-            "further arguments of the controller");
-  table.boolean({"no-template"}, options.no_template, "start each engine afresh, not as a fork of one that is ready");
-  table.text({"template-imports"}, options.template_imports, "what forked engines have imported once and share",
-             "modules such as numpy,scipy");
-  table.integer(cluster_trait({}, "engine_timeout"), options.engine_timeout_s, 1, 86400,
-                "seconds in which all engines must be up");
-  table.integer({"IPClusterEngines.early_shutdown", "IPClusterStart.early_shutdown"}, options.early_shutdown_s, 0, kAny,
-                "seconds in which the end of all engines counts as a failed start");
-  table.real(cluster_trait({"delay"}, "delay"), delay, 0,
-             "has no effect: engines start as soon as the controller is ready");
-  table.boolean({"all"}, options.all, "stop, clean: all clusters or profiles");
-  table.boolean({"force"}, options.force, "clean: also clusters that run");
-  table.choice({"o", "IPClusterList.output_format"}, format, {"text", "json"}, "list: form of the output");
-  table.integer({"signal", "IPClusterStop.signal"}, signal, 1, 64, "has no effect: stopping is always clean");
-  add_common(table, "IPCluster", choice, options);
+  bool ignored = false;
+  OptionTable table{"ipcluster", std::string(kUsage)};
 
-  auto parsed = table.parse(arguments);
+  Everything() {
+    table.integer(cluster_trait({"n"}, "n"), options.n, 1, kAny, "how many engines; as many as cores when not given");
+    table.boolean({"daemonize", "IPClusterEngines.daemonize", "IPClusterStart.daemonize"}, options.daemonize,
+                  "go to the background once everything is up");
+    table.text(cluster_trait({"ip"}, "controller_ip"), options.controller_ip, "address the controller listens on",
+               "an address");
+    table.text(cluster_trait({"location"}, "controller_location"), options.controller_location,
+               "address by which others reach the controller", "a host name or address");
+    add_launcher(table, cluster_trait({"engines"}, "engine_launcher_class"), "engines");
+    add_launcher(table, cluster_trait({"controller"}, "controller_launcher_class"), "controllers");
+    add_words(table, {"controller-cmd", "LocalControllerLauncher.controller_cmd", "ControllerLauncher.controller_cmd"},
+              options.controller_cmd, false, "the controller program, for instance another ipcontroller");
+    add_words(table,
+              {"engine-cmd", "LocalEngineSetLauncher.engine_cmd", "LocalEngineLauncher.engine_cmd",
+               "EngineLauncher.engine_cmd"},
+              options.engine_cmd, false, "the engine program, for instance 'python3 -m camshaft.engine'");
+    add_words(table, {"engine-args", "LocalEngineSetLauncher.engine_args", "EngineLauncher.engine_args"},
+              options.engine_args, true, "further arguments of engines");
+    add_words(table, cluster_trait({"controller-args"}, "controller_args"), options.controller_args, true,
+              "further arguments of the controller");
+    table.boolean({"no-template"}, options.no_template, "start each engine afresh, not as a fork of one that is ready");
+    table.text({"template-imports"}, options.template_imports, "what forked engines have imported once and share",
+               "modules such as numpy,scipy");
+    table.integer(cluster_trait({}, "engine_timeout"), options.engine_timeout_s, 1, 86400,
+                  "seconds in which all engines must be up");
+    table.integer({"IPClusterEngines.early_shutdown", "IPClusterStart.early_shutdown"}, options.early_shutdown_s, 0,
+                  kAny, "seconds in which the end of all engines counts as a failed start");
+    table.real(cluster_trait({"delay"}, "delay"), delay, 0,
+               "has no effect: engines start as soon as the controller is ready");
+    table.boolean({"all"}, options.all, "stop, clean: all clusters or profiles");
+    table.boolean({"force"}, options.force, "clean: also clusters that run");
+    table.choice({"o", "IPClusterList.output_format"}, format, {"text", "json"},
+                 "list, config, doctor: form of the output");
+    table.integer({"signal", "IPClusterStop.signal"}, signal, 1, 64, "has no effect: stopping is always clean");
+    table.boolean({"reset"}, options.reset, "create: also overwrite configuration files that are there");
+    table.boolean({"IPClusterStop.all_cluster_ids", "IPClusterClean.all_profiles"}, options.all, "the same as --all");
+    table.boolean({"IPClusterClean.force"}, options.force, "the same as --force");
+    table.boolean({"user"}, ignored, "nbextension: has no effect");
+    table.boolean({"Cluster.load_profile"}, ignored, "has no effect here: the profile's files are always read");
+    table.boolean({"Cluster.send_engines_connection_env"}, ignored,
+                  "has no effect: engines get the connection's data whenever their launcher can hand it over");
+    add_common(table,
+               {"IPCluster", "IPClusterEngines", "IPClusterStart", "IPClusterStop", "IPClusterList", "IPClusterClean"},
+               choice, options);
+  }
+};
+
+}  // namespace
+
+std::string cluster_config_file() { return Everything().table.config_file(); }
+
+Result<ClusterOptions> parse_cluster_options(std::span<const char* const> arguments, const cluster::Environment& env,
+                                             std::span<const Setting> settings) {
+  Everything all;
+  ClusterOptions& options = all.options;
+  auto parsed = all.table.parse(arguments, with_environment(settings, env));
   if (!parsed) return parsed.error();
-  options.text = parsed->text;
-  if (!options.text.empty()) return options;
+  if (!take_parsed(*parsed, options)) return options;
   auto& words = parsed->positional;
   if (words.empty() && arguments.empty()) {
     options.text = "";
-    return Error{Errc::bad_value, "say what to do: start, engines, stop, list or clean (ipcluster --help)"};
+    return Error{Errc::bad_value,
+                 "say what to do: start, engines, stop, list or clean; create, config or doctor (ipcluster --help)"};
   }
   options.command = words.empty() ? "start" : words.front();
   if (!words.empty()) words.erase(words.begin());
@@ -108,12 +134,13 @@ Result<ClusterOptions> parse_cluster_options(std::span<const char* const> argume
     const auto nearest = std::min_element(kCommands.begin(), kCommands.end(), [&](const auto& a, const auto& b) {
       return edit_distance(options.command, a) < edit_distance(options.command, b);
     });
-    return Error{Errc::bad_value, fmt::format("unknown command '{}'; did you mean 'ipcluster {}'? (of start, engines, "
-                                              "stop, list, clean)",
-                                              options.command, *nearest)};
+    return Error{Errc::bad_value, fmt::format("unknown command '{}'; did you mean 'ipcluster {}'? (of {})",
+                                              options.command, *nearest, fmt::join(kCommands, ", "))};
   }
   if (options.command == "stop") {
     options.cluster_ids = words;
+  } else if (options.command == "config" || options.command == "nbextension") {
+    options.words = words;
   } else if (!words.empty()) {
     return Error{Errc::bad_value, fmt::format("'{}' is not an option of ipcluster {}: options start with --",
                                               words.front(), options.command)};
@@ -123,8 +150,8 @@ Result<ClusterOptions> parse_cluster_options(std::span<const char* const> argume
   }
   options.controller_args.insert(options.controller_args.end(), parsed->after_dashes.begin(),
                                  parsed->after_dashes.end());
-  options.json = format == "json";
-  if (auto done = finish_common(choice, env, options); !done) return done.error();
+  options.json = all.format == "json";
+  if (auto done = finish_common(all.choice, env, options); !done) return done.error();
   return options;
 }
 

@@ -10,7 +10,7 @@
 namespace camshaft::apps {
 
 struct ClusterOptions : CommonOptions {
-  std::string command;  // start, engines, stop, list, clean
+  std::string command;  // start, engines, stop, list, clean, create, config, doctor, nbextension
   int n = 0;            // 0 = as many engines as cores
   std::string controller_ip, controller_location;
   std::vector<std::string> controller_args;  // also what follows --
@@ -25,10 +25,16 @@ struct ClusterOptions : CommonOptions {
   bool all = false;
   bool force = false;
   bool json = false;
+  bool reset = false;
   std::vector<std::string> cluster_ids;  // stop ID ...
+  std::vector<std::string> words;        // what follows config and nbextension
 };
 
 /// `arguments` without the program's name. No command but options, such as -n 4, means start.
-Result<ClusterOptions> parse_cluster_options(std::span<const char* const> arguments, const cluster::Environment& env);
+/// `settings` are what configuration files say.
+Result<ClusterOptions> parse_cluster_options(std::span<const char* const> arguments, const cluster::Environment& env,
+                                             std::span<const Setting> settings = {});
+/// ipcluster_config.py with every trait and its default, commented out.
+std::string cluster_config_file();
 
 }  // namespace camshaft::apps

@@ -10,12 +10,14 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <system_error>
 #include <thread>
 
 #include "apps/progress_line.hpp"
 #include "apps/signals.hpp"
 #include "cluster/process/files.hpp"
+#include "cluster/process/pid_file.hpp"
 #include "cluster/process/profile_dirs.hpp"
 #include "service/cluster_service.hpp"
 
@@ -51,6 +53,24 @@ class Console final {
   bool quiet_;
   ProgressLine line_;
 };
+
+std::string log_path(const ClusterOptions& options) {
+  const std::string id = options.cluster_id.empty() ? "" : options.cluster_id + "-";
+  return (options.profile.log_dir() / fmt::format("ipcluster-{}{}.log", id, ::getpid())).string();
+}
+
+/// --log-to-file: what is said from now on goes there.
+Result<Done> send_output_to(const std::string& path) {
+  const cluster::Descriptor log(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (log.get() < 0) {
+    return Error{Errc::unavailable, fmt::format("--log-to-file: cannot write {}: {}", path, std::strerror(errno))};
+  }
+  fmt::print(stderr, "Sending logs to {}\n", path);
+  std::fflush(nullptr);
+  ::dup2(log.get(), STDOUT_FILENO);
+  ::dup2(log.get(), STDERR_FILENO);
+  return Done{};
+}
 
 /// SIGUSR1 and SIGUSR2 go on to the engines.
 class RelayedSignals final {
@@ -183,7 +203,6 @@ class Run final {
       if (const int number = relayed_.take(); number != 0) cluster_.signal_engines(std::nullopt, number);
     });
     began_ = clock_.now();
-    for (const std::string& notice : options_.notices) fail(notice);
     auto started = starts_controller_ ? cluster_.start_controller() : cluster_.adopt_controller();
     if (!started) {
       fail(started.error().message);
@@ -258,8 +277,7 @@ class Run final {
                                  cluster::cluster_file_path(options_.profile, options_.cluster_id).string(),
                                  stop_line));
       }
-      const std::string id = options_.cluster_id.empty() ? "" : options_.cluster_id + "-";
-      background_.up((options_.profile.log_dir() / fmt::format("ipcluster-{}{}.log", id, ::getpid())).string());
+      background_.up(log_path(options_));
     } else {
       console_.say(starts_controller_ ? fmt::format("Stop with Ctrl-C, or from elsewhere: {}", stop_line)
                                       : "Stop these engines with Ctrl-C");
@@ -359,6 +377,14 @@ int run_start(const ClusterOptions& options) {
     }
   }
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const cluster::PidFile pid_file(options.profile, with_controller ? "ipcluster" : "ipcluster-engines",
+                                  options.cluster_id);
+  if (options.log_to_file && !options.daemonize) {
+    if (const auto sent = send_output_to(log_path(options)); !sent) {
+      fail(sent.error().message);
+      return kExitFailed;
+    }
+  }
   Run run(options, options.n > 0 ? options.n : cores, std::move(*config), background);
   return run.run();
 }

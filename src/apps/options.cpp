@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
+#include <limits>
 #include <numeric>
 #include <optional>
 
@@ -56,24 +58,6 @@ bool is_python_bool(std::string_view text) {
 
 std::string join(const std::vector<std::string>& words, std::string_view between) {
   return fmt::format("{}", fmt::join(words, between));
-}
-
-/// Breaks `text` at spaces into lines of at most `width`, indented by `indent`.
-std::string wrapped(std::string_view text, std::size_t indent, std::size_t width) {
-  std::string out, line;
-  const auto flush = [&] {
-    if (!line.empty()) out += std::string(indent, ' ') + line + "\n";
-    line.clear();
-  };
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(' '), text.size());
-    if (!line.empty() && indent + line.size() + 1 + end > width) flush();
-    if (!line.empty()) line += ' ';
-    line += text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  flush();
-  return out;
 }
 
 }  // namespace
@@ -213,25 +197,32 @@ const Option* OptionTable::find(std::string_view name) const {
   return nullptr;
 }
 
+std::pair<std::string, std::size_t> OptionTable::nearest(const std::string& name, bool traits_only) const {
+  std::string best = traits_only ? "" : "help";
+  std::size_t least = traits_only ? std::numeric_limits<std::size_t>::max() : edit_distance(name, best);
+  const auto consider = [&](const std::string& candidate) {
+    if (candidate.size() == 1 || (traits_only && !is_trait(candidate))) return;  // everything is near to a letter
+    const std::size_t distance = edit_distance(name, lower(candidate));
+    if (distance < least) {
+      least = distance;
+      best = candidate;
+    }
+  };
+  for (const Option& option : options_) {
+    for (const std::string& candidate : option.names) consider(candidate);
+  }
+  for (const std::string& candidate : further_.names) consider(candidate);
+  return {best, least};
+}
+
 Error OptionTable::unknown(std::string_view written) const {
   const std::string name = lower(written.substr(std::min(written.find_first_not_of('-'), written.size())));
-  std::string nearest = "help";
-  std::size_t best = edit_distance(name, nearest);
-  for (const Option& option : options_) {
-    for (const std::string& candidate : option.names) {
-      if (candidate.size() == 1) continue;  // everything is near to a letter
-      const std::size_t distance = edit_distance(name, lower(candidate));
-      if (distance < best) {
-        best = distance;
-        nearest = candidate;
-      }
-    }
-  }
-  if (best <= std::max<std::size_t>(2, name.size() / 3)) {
-    return Error{Errc::bad_value, fmt::format("unknown option '{}'; did you mean '{}'?", written, dashed(nearest))};
+  const auto [near, distance] = nearest(name, false);
+  if (distance <= std::max<std::size_t>(2, name.size() / 3)) {
+    return Error{Errc::bad_value, fmt::format("unknown option '{}'; did you mean '{}'?", written, dashed(near))};
   }
   return Error{Errc::bad_value, fmt::format("unknown option '{}'; the nearest is '{}', '{} --help-all' lists them all",
-                                            written, dashed(nearest), program_)};
+                                            written, dashed(near), program_)};
 }
 
 Result<Done> OptionTable::set(std::string_view name, std::string_view value) const {
@@ -248,8 +239,9 @@ Result<Done> OptionTable::assign(const Option& option, std::string_view written,
   return Error{Errc::bad_value, fmt::format("option '{}' expects {}, but got '{}'", written, option.expects, value)};
 }
 
-Result<Parsed> OptionTable::parse(std::span<const char* const> arguments) const {
-  Parsed parsed;
+Result<std::vector<OptionTable::Given>> OptionTable::scan(std::span<const char* const> arguments,
+                                                          Parsed& parsed) const {
+  std::vector<Given> given;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string_view argument = arguments[i];
     if (argument == "--") {
@@ -262,11 +254,11 @@ Result<Parsed> OptionTable::parse(std::span<const char* const> arguments) const 
     }
     if (argument == "-h" || argument == "--help" || argument == "--help-all") {
       parsed.text = help(argument == "--help-all");
-      return parsed;
+      return given;
     }
     if (argument == "--version") {
       parsed.text = std::string(CAMSHAFT_VERSION) + "\n";
-      return parsed;
+      return given;
     }
 
     const bool is_long = argument[1] == '-';
@@ -282,49 +274,67 @@ Result<Parsed> OptionTable::parse(std::span<const char* const> arguments) const 
       written = argument.substr(0, 2);
     }
     const Option* option = find(name);
-    if (option == nullptr || (!is_long && name.size() > 1)) return unknown(written);
+    const bool is_further = option == nullptr && is_long && further_.knows && further_.knows(name);
+    if ((option == nullptr && !is_further) || (!is_long && name.size() > 1)) return unknown(written);
 
     const bool next_is_value = i + 1 < arguments.size();
-    if (option->expects.empty()) {
+    if (option != nullptr && option->expects.empty()) {
       if (value) return assign(*option, written, *value).error();
-      option->assign("");
-      continue;
-    }
-    if (!value && option->boolean) {
+      value = "";
+    } else if (!value && option != nullptr && option->boolean) {
       value = next_is_value && is_python_bool(arguments[i + 1]) ? arguments[++i] : "True";
     } else if (!value) {
       const std::string_view next = next_is_value ? arguments[i + 1] : "";
       if (!next_is_value || next.substr(0, 2) == "--") {
-        return Error{Errc::bad_value, fmt::format("option '{}' needs a value: {}", written, option->expects)};
+        return Error{Errc::bad_value, fmt::format("option '{}' needs a value: {}", written,
+                                                  option != nullptr ? option->expects : "a text")};
       }
       value = arguments[++i];
     }
-    if (auto done = assign(*option, written, *value); !done) return done.error();
+    given.push_back({option, std::string(name), std::string(written), std::string(*value)});
   }
-  return parsed;
+  return given;
 }
 
-std::string OptionTable::help(bool all) const {
-  std::string out = usage_ + "\n\nOptions (--name=value or --name value):\n";
-  const auto describe = [&out](const Option& option, const std::vector<std::string>& names) {
-    std::vector<std::string> spellings;
-    for (const std::string& name : names) spellings.push_back(dashed(name));
-    std::string line = join(spellings, ", ");
-    if (!option.expects.empty()) line += fmt::format("  <{}>", option.expects);
-    out += "  " + line + "\n";
-    const std::string fallback = option.fallback.empty() ? "" : fmt::format(" [default: {}]", option.fallback);
-    out += wrapped(option.help + fallback, 6, 100);
-  };
-  for (const Option& option : options_) {
-    std::vector<std::string> names;
-    std::copy_if(option.names.begin(), option.names.end(), std::back_inserter(names),
-                 [&](const std::string& name) { return all || !is_trait(name); });
-    if (!names.empty()) describe(option, names);
+Result<Parsed> OptionTable::parse(std::span<const char* const> arguments, std::span<const Setting> settings) const {
+  Parsed parsed;
+  std::vector<const char*> rest;
+  bool as_json = false;
+  for (const char* argument : arguments) {
+    const std::string_view word = argument;
+    if (word == "--") break;
+    as_json = as_json || word == "--show-config-json" || word == "--Application.show_config_json=True";
+    parsed.shows_config =
+        parsed.shows_config || as_json || word == "--show-config" || word == "--Application.show_config=True";
   }
-  out +=
-      "  -h, --help\n      this help\n  --help-all\n      also the options that only have a long name "
-      "(--Class.trait=value)\n  --version\n      the version\n";
-  return out;
+  std::copy_if(arguments.begin(), arguments.end(), std::back_inserter(rest), [](std::string_view word) {
+    return word.rfind("--show-config", 0) != 0 && word.rfind("--Application.show_config", 0) != 0;
+  });
+  const auto given = scan(rest, parsed);
+  if (!given) return given.error();
+  if (!parsed.text.empty()) {
+    parsed.shows_config = false;
+    return parsed;
+  }
+  auto in_force = configure(settings, *given, parsed.notices);
+  if (!in_force) return in_force.error();
+  parsed.in_force = std::move(*in_force);
+  for (const Given& one : *given) {
+    if (one.option == nullptr) {
+      if (auto done = further_.assign(one.name, one.value); !done) return done.error();
+    } else if (one.option->expects.empty()) {
+      one.option->assign("");
+    } else if (auto done = assign(*one.option, one.written, one.value); !done) {
+      return done.error();
+    }
+  }
+  if (parsed.shows_config) {
+    std::vector<InForce> said;
+    std::copy_if(parsed.in_force.begin(), parsed.in_force.end(), std::back_inserter(said),
+                 [](const InForce& one) { return one.origin != "default"; });
+    parsed.text = show(said, as_json);
+  }
+  return parsed;
 }
 
 }  // namespace camshaft::apps

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-from .options import HELP, Options, UsageError, fail, parse
+from .configured import configured, show, write_config
+from .options import HELP, Options, UsageError, fail
 
 TYPE_CHECKING = False  # typing itself takes long to import
 if TYPE_CHECKING:
@@ -23,9 +24,11 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
         sys.argv[1:] = become_engine(int(channel))
     try:
-        options = parse(sys.argv[1:] if argv is None else argv)
+        options = configured(sys.argv[1:] if argv is None else argv)
     except UsageError as error:
         fail(str(error), 2)
+    for warning in options.warnings:
+        sys.stderr.write(f"ipengine: {warning}\n")
     try:
         from .. import _core
     except ImportError as error:
@@ -35,6 +38,13 @@ def main(argv: list[str] | None = None) -> NoReturn:
         sys.exit(0)
     if options.show == "version":
         print(_core.version())
+        sys.exit(0)
+    if options.show == "generate" or options.init:
+        write_config(options, alone=options.show == "generate")
+        if options.show == "generate":
+            sys.exit(0)
+    if options.show:
+        print(show(options))
         sys.exit(0)
 
     core = _start(_core, options)

@@ -18,7 +18,7 @@ usage: ipengine [options]
 Start one engine: it waits for the controller's connection file, registers, and runs what clients send.
 
   --file=PATH             connection file (default: security/ipcontroller[-ID]-engine.json of the profile)
-  --profile=NAME          profile, a folder of $IPYTHONDIR or ~/.ipython (default: default)
+  --profile=NAME, -p NAME profile, a folder of $IPYTHONDIR or ~/.ipython (default: default)
   --profile-dir=DIR       the profile's folder itself
   --ipython-dir=DIR       where profiles are
   --cluster-id=ID         which of several clusters of the profile
@@ -34,11 +34,18 @@ Start one engine: it waits for the controller's connection file, registers, and 
   --work-dir=DIR          change to this folder first
   --log-level=LEVEL       DEBUG, INFO, WARN, ERROR or a number (default: INFO); --debug is short for DEBUG
   --log-to-file           log to a file in the profile's log folder
-  --version, --help
+  --config=FILE           one more configuration file, over those of the profile (ipengine_config.py)
+  --init                  first write the profile's configuration files, where there are none
+  --generate-config       write ipengine_config.py with all defaults, commented out, where there is none; then exit
+  --show-config           what differs from the defaults, and who said so (--show-config-json: the same as JSON)
+  --version, --help, --help-all
 
 Any of these may be written as --IPEngine.trait=value, as the original does; --Session.key=KEY, and traits of
 InteractiveShell for code that is executed, are understood too. Environment: IPP_CONNECTION_INFO (the connection file's
 text), IPP_PROFILE_DIR, IPP_CLUSTER_ID, IPP_SESSION_KEY, IPYTHONDIR."""
+
+
+_ENVIRONMENT = {"IPP_PROFILE_DIR": "profile_dir", "IPP_CLUSTER_ID": "cluster_id", "IPP_SESSION_KEY": "key"}
 
 
 class UsageError(Exception):
@@ -70,8 +77,21 @@ class Options:
         self.log_level = 20
         self.log_to_file = False
         self.shell_traits: list[tuple[str, str, str]] = []
+        self.config_files: list[str] = []
+        self.init = False
         self.show: str | None = None
-        """'help' or 'version' when that is all that is asked for."""
+        """What is asked for in place of an engine: help, version, config, config-json, config-all or generate."""
+        self.origins: dict[str, str] = {}
+        """Who said what an attribute is, where it is not the default."""
+        self.warnings: list[str] = []
+        for name, attribute in _ENVIRONMENT.items():
+            if os.environ.get(name):
+                self.origins[attribute] = f"environment {name}"
+
+    def say(self, attribute: str, value: Any, origin: str) -> None:
+        """Set an attribute and remember who said so."""
+        setattr(self, attribute, value)
+        self.origins[attribute] = origin
 
     def profile_folder(self) -> str:
         """The profile's folder."""
@@ -153,6 +173,7 @@ def _object(value: str) -> dict[str, Any]:
 _VALUES: dict[str, tuple[str, Any]] = {
     "file": ("file", _text),
     "profile": ("profile", _text),
+    "p": ("profile", _text),
     "profile-dir": ("profile_dir", _text),
     "ipython-dir": ("ipython_dir", _text),
     "cluster-id": ("cluster_id", _text),
@@ -178,6 +199,11 @@ _FLAGS: dict[str, tuple[str, Any]] = {
     "help-all": ("show", "help"),
     "version": ("show", "version"),
     "V": ("show", "version"),
+    "show-config": ("show", "config"),
+    "show-config-json": ("show", "config-json"),
+    "show-config-all": ("show", "config-all"),
+    "generate-config": ("show", "generate"),
+    "init": ("init", True),
 }
 _ENGINE_TRAITS: dict[str, tuple[str, Any]] = {
     "url_file": ("file", _text),
@@ -223,13 +249,13 @@ _IGNORED = frozenset(
         "display_hook_factory",
         "url_file_name",
         "add_ipython_dir_to_sys_path",
-        "extra_config_file",
+        "show_config",
+        "show_config_json",
+        "logging_config",
         "overwrite",
     }
 )
-_IGNORED_OPTIONS = frozenset(
-    {"clean-logs", "log-url", "ident", "config", "init", "quick", "secure", "no-secure", "keyfile"}
-)
+_IGNORED_OPTIONS = frozenset({"clean-logs", "log-url", "ident", "quick", "secure", "no-secure", "keyfile"})
 _UNSUPPORTED = {
     "ssh": "tunnels are not built in yet: open one with 'ssh -L' and point --file at a copy of the connection file",
     "sshkey": "tunnels are not built in yet: open one with 'ssh -L' and point --file at a copy of the connection file",
@@ -241,9 +267,20 @@ _SHELL_CLASSES = frozenset(
 )  # fmt: skip
 
 
-def parse(argv: list[str]) -> Options:
-    """Read a command line. Raises UsageError with one line, which names the nearest option for an unknown one."""
-    options = Options()
+TRAITS: dict[str, str] = {
+    **{f"IPEngine.{trait}": attribute for trait, (attribute, _) in _ENGINE_TRAITS.items()},
+    **{trait: attribute for trait, (attribute, _) in _OTHER_TRAITS.items()},
+}
+"""Today's name of each trait, and the attribute of Options that it sets."""
+
+
+def parse(argv: list[str], options: Options | None = None, origin: str = "command line") -> Options:
+    """Read a command line. Raises UsageError with one line, which names the nearest option for an unknown one.
+
+    With `options`, adds to them what `origin` says.
+    """
+    if options is None:
+        options = Options()
     rest = list(argv)
     while rest:
         word = rest.pop(0)
@@ -253,14 +290,16 @@ def parse(argv: list[str]) -> Options:
         if name in _UNSUPPORTED:
             raise UsageError(f"--{name}: {_UNSUPPORTED[name]}")
         if name in _FLAGS and (not equals or name != "log-to-file"):
-            setattr(options, *_FLAGS[name])
+            options.say(*_FLAGS[name], origin)
         elif name == "log-to-file":
-            options.log_to_file = _read(word, _flag, value)
+            options.say("log_to_file", _read(word, _flag, value), origin)
+        elif name in ("config", "IPEngine.extra_config_file", "BaseIPythonApplication.extra_config_file"):
+            options.config_files.append(_text(value if equals else _next_value(word, rest)))
         elif "." in name:
-            _set_trait(options, word, name, value if equals else _next_value(word, rest))
+            _set_trait(options, word, name, value if equals else _next_value(word, rest), origin)
         elif name in _VALUES:
             attribute, read = _VALUES[name]
-            setattr(options, attribute, _read(word, read, value if equals else _next_value(word, rest)))
+            options.say(attribute, _read(word, read, value if equals else _next_value(word, rest)), origin)
         elif name in _IGNORED_OPTIONS:
             if not equals and rest and not rest[0].startswith("-"):
                 rest.pop(0)
@@ -282,7 +321,7 @@ def _read(word: str, read: Any, value: str) -> Any:
         raise UsageError(f"{word}: {error}") from None
 
 
-def _set_trait(options: Options, word: str, name: str, value: str) -> None:
+def _set_trait(options: Options, word: str, name: str, value: str, origin: str) -> None:
     owner, _, trait = name.partition(".")
     if name in _OTHER_TRAITS:
         attribute, read = _OTHER_TRAITS[name]
@@ -295,13 +334,13 @@ def _set_trait(options: Options, word: str, name: str, value: str) -> None:
         return
     else:
         raise UsageError(_unknown(word, name))
-    setattr(options, attribute, _read(word, read, value))
+    options.say(attribute, _read(word, read, value), origin)
 
 
 def _unknown(word: str, name: str) -> str:
     import difflib
 
-    known = [*_VALUES, *_FLAGS, *(f"IPEngine.{trait}" for trait in _ENGINE_TRAITS), *_OTHER_TRAITS]
+    known = [*_VALUES, *_FLAGS, *TRAITS]
     near = difflib.get_close_matches(name, known, 1, 0.5)
     dashes = "-" if near and len(near[0]) == 1 else "--"
     hint = f"did you mean {dashes}{near[0]}?" if near else "see ipengine --help"

@@ -5,14 +5,18 @@
 #include <exception>
 #include <span>
 
+#include "apps/configuration.hpp"
 #include "apps/ipcluster_manage.hpp"
 #include "apps/ipcluster_options.hpp"
+#include "apps/ipcluster_profile.hpp"
 #include "apps/ipcluster_start.hpp"
 
 int main(int argc, char** argv) try {
   using namespace camshaft::apps;
-  const auto options =
-      parse_cluster_options(std::span<const char* const>(argv + 1, argv + argc), process_environment());
+  const std::span<const char* const> arguments(argv + 1, argv + argc);
+  const auto options = parse_with_configuration("ipcluster", [&](std::span<const Setting> settings) {
+    return parse_cluster_options(arguments, process_environment(), settings);
+  });
   if (!options) {
     fmt::print(stderr, "ipcluster: {}\n", options.error().message);
     return kExitFailed;
@@ -25,6 +29,18 @@ int main(int argc, char** argv) try {
     fmt::print(stderr, "ipcluster: {}\n", entered.error().message);
     return kExitFailed;
   }
+  if (options->log_level <= camshaft::Level::warning) {
+    for (const std::string& notice : options->notices) fmt::print(stderr, "ipcluster: {}\n", notice);
+  }
+  const auto wrote = write_asked_config(*options, "ipcluster");
+  if (!wrote) {
+    fmt::print(stderr, "ipcluster: {}\n", wrote.error().message);
+    return kExitFailed;
+  }
+  if (*wrote) return 0;
+  if (options->command == "create") return run_create(*options);
+  if (options->command == "config") return run_config(*options);
+  if (options->command == "nbextension") return run_nbextension(*options);
   if (options->command == "stop") return run_stop(*options);
   if (options->command == "list") return run_list(*options);
   if (options->command == "clean") return run_clean(*options);
