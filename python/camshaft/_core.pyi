@@ -138,6 +138,12 @@ class ClientCore:
     def close(self) -> None:
         """Stop the io thread and close the sockets; pending requests fail. Idempotent."""
 
+def find_launcher(name: str, *, controller: bool = False) -> str:
+    """The name of the launcher that is meant, 'module:Class' for an import string.
+
+    ValueError names the known ones.
+    """
+
 class LocalCluster:
     """A controller and engines on this machine, started and watched by a C++ thread. Calls return at once but `wait`.
 
@@ -164,8 +170,15 @@ class LocalCluster:
         send_connection: bool = True,
         fork_engines: bool = False,
         template_imports: str = "",
+        engine_launcher: tuple[str, str] = ("local", "{}"),
+        controller_launcher: tuple[str, str] = ("local", "{}"),
+        tether_cmd: Sequence[str] = (),
+        python_cmd: Sequence[str] = (),
     ) -> None:
-        """Commands are program and arguments. ValueError for a cluster id that cannot be part of a file name."""
+        """Commands are program and arguments. ValueError for a cluster id that cannot be part of a file name.
+
+        A launcher is its name and its options in JSON; all but 'local' need `tether_cmd`, classes need `python_cmd`.
+        """
     def start_controller(self) -> None:
         """Start a controller. RuntimeError when this cluster runs already or the profile cannot be made."""
     def adopt_controller(self) -> None:

@@ -49,6 +49,9 @@ class Cluster:
     n: number of engines; default: as many as this process may use cores.
     profile, profile_dir: where connection files and logs are kept; default: the current IPython profile.
     cluster_id: tells the clusters of one profile apart; default: a fresh one. '' is that of a bare `ipcluster start`.
+    engines, controller: how they are started: the name of a launcher ('local', 'mpi', 'ssh', ...), or a launcher class
+        of yours; engine_launcher_class and controller_launcher_class are the same. Default: as processes here.
+    engine_options, controller_options: options of the launcher, by the original's names: {'mpi_args': ['-v']}.
     engine_timeout: seconds in which all engines must be ready.
     controller_ip, controller_location: address to listen on, and the one to publish.
     controller_args, engine_args: further command-line arguments.
@@ -78,6 +81,8 @@ class Cluster:
         controller: Any = None,
         engine_launcher_class: Any = None,
         controller_launcher_class: Any = None,
+        engine_options: Mapping[str, Any] | None = None,
+        controller_options: Mapping[str, Any] | None = None,
         engine_timeout: float = 60.0,
         controller_timeout: float = 60.0,
         controller_ip: str = "",
@@ -101,7 +106,6 @@ class Cluster:
         for short, long in ((engines, engine_launcher_class), (controller, controller_launcher_class)):
             if short is not None and long is not None:
                 raise TypeError("give either engines= and controller= or the launcher classes, not both")
-            _check_local(short if short is not None else long)
         if n is not None and n < 1:
             raise ValueError(f"n={n}: a cluster has at least one engine")
         root = Path(ipython_dir or os.environ.get("IPYTHONDIR") or "~/.ipython").expanduser()
@@ -124,6 +128,8 @@ class Cluster:
             "controller_timeout": float(controller_timeout),
             "send_connection": send_engines_connection_env,
         }
+        self._engine_launcher = _chosen_launcher(engines, engine_launcher_class, engine_options)
+        self._controller_launcher = _chosen_launcher(controller, controller_launcher_class, controller_options, True)
         self._controller_cmd = None if controller_cmd is None else list(controller_cmd)
         if scheme is not None:
             from .controller import command
@@ -442,8 +448,17 @@ class Cluster:
             controller_location=self.controller_location,
             engine_timeout=float(self.engine_timeout),
             outlive=not self.shutdown_atexit,
+            engine_launcher=_with_command(self._engine_launcher, "engine_cmd", self._engine_cmd),
+            controller_launcher=_with_command(self._controller_launcher, "controller_cmd", self._controller_cmd),
+            tether_cmd=self._tether_cmd(),
+            python_cmd=[self._python or sys.executable],
             **options,
         )
+
+    def _tether_cmd(self) -> list[str]:
+        if self._engine_launcher[0] == self._controller_launcher[0] == "local":
+            return []
+        return [_binaries.find("ipcluster"), "tether"]
 
     def _launch(self, found: str | None) -> None:
         if self._attached or self.running:
@@ -571,14 +586,20 @@ def _fresh_id() -> str:
     return f"{int(time.time())}-{''.join(letters)}"
 
 
-def _check_local(launcher: Any) -> None:
-    name = launcher if isinstance(launcher, str) or launcher is None else getattr(launcher, "__name__", str(launcher))
-    if name is not None and name.lower().rpartition(".")[2] not in (
-        "local",
-        "localenginesetlauncher",
-        "localcontrollerlauncher",
-    ):
-        raise NotImplementedError(f"launcher {name!r} is not available yet; 'local' is the only one so far")
+_Launcher = tuple[str, dict[str, Any]]
+"""Its name and its options."""
+
+
+def _chosen_launcher(short: Any, long: Any, options: Mapping[str, Any] | None, controller: bool = False) -> _Launcher:
+    from . import foreign_launcher
+
+    wanted = short if short is not None else long
+    return foreign_launcher.find(wanted if wanted is not None else "local", controller=controller), dict(options or {})
+
+
+def _with_command(launcher: _Launcher, option: str, command: list[str] | None) -> tuple[str, str]:
+    name, options = launcher
+    return name, json.dumps(options if command is None else {**options, option: command})
 
 
 def _package_path(environment: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

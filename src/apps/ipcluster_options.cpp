@@ -1,9 +1,11 @@
 #include "apps/ipcluster_options.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 namespace camshaft::apps {
 namespace {
@@ -23,13 +25,6 @@ constexpr std::string_view kUsage =
     "    ipcluster config [PROGRAM]    what is in force for ipcluster, ipcontroller and ipengine, and who said so\n\n"
     "What follows -- goes to ipcontroller as it is.";
 
-/// "local", "Local", "LocalEngineSetLauncher", "ipyparallel.cluster.launcher.LocalControllerLauncher".
-bool is_local(std::string_view launcher) {
-  std::string name(launcher.substr(launcher.find_last_of(".:") + 1));
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-  return name == "local" || name == "localenginesetlauncher" || name == "localcontrollerlauncher";
-}
-
 OptionTable::Names cluster_trait(OptionTable::Names names, const std::string& trait) {
   for (const char* one : {"Cluster", "IPClusterStart", "IPClusterEngines"}) names.push_back(one + ("." + trait));
   return names;
@@ -48,10 +43,18 @@ void add_words(OptionTable& table, OptionTable::Names names, std::vector<std::st
   table.add({std::move(names), std::move(help), "a command line, or a list such as [\"a\", \"b\"]", assign, false, ""});
 }
 
-void add_launcher(OptionTable& table, OptionTable::Names names, std::string what) {
-  table.add({std::move(names), fmt::format("how {} are started", what), "local (the only launcher so far)", is_local,
-             false, "local"});
-}
+/// Names are looked up when all is read, so that the message names what is known.
+struct LauncherChoice {
+  std::string name = "local", options = "{}";
+  Result<cluster::Launcher> resolve(cluster::Role role) const {
+    auto found = cluster::find_launcher(name, role);
+    if (!found) return found;
+    found->options = nlohmann::json::parse(options, nullptr, false);
+    if (found->options.is_object()) return found;
+    return Error{Errc::bad_value,
+                 fmt::format("{} is not an object in JSON such as {{\"mpi_args\": [\"-v\"]}}", options)};
+  }
+};
 
 /// Options and the table that fills them.
 struct Everything {
@@ -61,6 +64,7 @@ struct Everything {
   double delay = 0;
   int signal = 2;
   bool ignored = false;
+  LauncherChoice engines, controller;
   OptionTable table{"ipcluster", std::string(kUsage)};
 
   Everything() {
@@ -71,8 +75,14 @@ struct Everything {
                "an address");
     table.text(cluster_trait({"location"}, "controller_location"), options.controller_location,
                "address by which others reach the controller", "a host name or address");
-    add_launcher(table, cluster_trait({"engines"}, "engine_launcher_class"), "engines");
-    add_launcher(table, cluster_trait({"controller"}, "controller_launcher_class"), "controllers");
+    const std::string kinds = fmt::format("{}", fmt::join(cluster::launcher_names(cluster::Role::engines), ", "));
+    table.text(cluster_trait({"engines"}, "engine_launcher_class"), engines.name, "how engines are started: " + kinds,
+               "the name of a launcher");
+    table.text(cluster_trait({"controller"}, "controller_launcher_class"), controller.name,
+               "how controllers are started", "the name of a launcher");
+    table.text({"engine-options"}, engines.options, "options of the engines' launcher: {\"mpi_args\": [\"-v\"]}",
+               "JSON");
+    table.text({"controller-options"}, controller.options, "options of the controller's launcher", "JSON");
     add_words(table, {"controller-cmd", "LocalControllerLauncher.controller_cmd", "ControllerLauncher.controller_cmd"},
               options.controller_cmd, false, "the controller program, for instance another ipcontroller");
     add_words(table,
@@ -150,6 +160,12 @@ Result<ClusterOptions> parse_cluster_options(std::span<const char* const> argume
   options.controller_args.insert(options.controller_args.end(), parsed->after_dashes.begin(),
                                  parsed->after_dashes.end());
   options.json = all.format == "json";
+  auto engine_launcher = all.engines.resolve(cluster::Role::engines);
+  if (!engine_launcher) return engine_launcher.error();
+  auto controller_launcher = all.controller.resolve(cluster::Role::controller);
+  if (!controller_launcher) return controller_launcher.error();
+  options.engine_launcher = std::move(*engine_launcher);
+  options.controller_launcher = std::move(*controller_launcher);
   if (auto done = finish_common(all.choice, env, options); !done) return done.error();
   return options;
 }

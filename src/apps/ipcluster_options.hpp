@@ -19,6 +19,7 @@ struct ClusterOptions : CommonOptions {
   std::vector<std::string> engine_args;
   bool no_template = false;      // each engine is started afresh, not forked
   std::string template_imports;  // modules, separated by commas
+  cluster::Launcher engine_launcher, controller_launcher;
   int engine_timeout_s = 60;
   int early_shutdown_s = 30;
   bool daemonize = false;

@@ -63,7 +63,7 @@ TEST(ClusterOptions, OnlyStopTakesIds) {
 
 TEST(ClusterOptions, SaysWhatIsWrong) {
   EXPECT_THAT(error({"lst"}), HasSubstr("did you mean 'ipcluster list'"));
-  EXPECT_THAT(error({"start", "--engines=slurm"}), HasSubstr("got 'slurm'"));
+  EXPECT_THAT(error({"start", "--engines=slrm"}), HasSubstr("no launcher is called 'slrm'"));
   EXPECT_THAT(error({"start", "-n", "0"}), HasSubstr("at least 1"));
   EXPECT_THAT(parse({"--help"})->text, HasSubstr("ipcluster start -n 4"));
 }

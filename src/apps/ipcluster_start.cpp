@@ -162,6 +162,12 @@ Result<std::vector<std::string>> command_of(const std::vector<std::string>& give
                                             program, option)};
 }
 
+/// Beside this program or in PATH; a name that is nowhere is reported when it is started.
+std::string program_path(const std::string& name) {
+  const auto found = cluster::find_program(name);
+  return found ? found->string() : name;
+}
+
 Result<service::ClusterConfig> config_of(const ClusterOptions& options, bool with_controller) {
   service::ClusterConfig config;
   auto engine = command_of(options.engine_cmd, "ipengine", "engine-cmd");
@@ -171,6 +177,14 @@ Result<service::ClusterConfig> config_of(const ClusterOptions& options, bool wit
     if (!controller) return controller.error();
     config.plan.controller_cmd = std::move(*controller);
   }
+  config.plan.engine_launcher = options.engine_launcher;
+  config.plan.controller_launcher = options.controller_launcher;
+  // What the launcher would choose by itself elsewhere is not to be taken from here.
+  if (!options.engine_cmd.empty()) config.plan.engine_launcher.options["engine_cmd"] = options.engine_cmd;
+  if (!options.controller_cmd.empty())
+    config.plan.controller_launcher.options["controller_cmd"] = options.controller_cmd;
+  config.plan.tether_cmd = {program_path("ipcluster"), "tether"};
+  config.plan.python_cmd = {program_path("python3")};
   config.plan.engine_cmd = std::move(*engine);
   config.plan.profile = options.profile;
   config.plan.cluster_id = options.cluster_id;

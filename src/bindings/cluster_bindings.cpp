@@ -34,6 +34,15 @@ nb::dict to_python(const service::ProcessStatus& process) {
   return out;
 }
 
+/// (name, options as JSON).
+cluster::Launcher launcher(const std::pair<std::string, std::string>& given, cluster::Role role) {
+  auto found = cluster::find_launcher(given.first, role);
+  if (!found) throw nb::value_error(found.error().message.c_str());
+  found->options = nlohmann::json::parse(given.second, nullptr, false);
+  if (!found->options.is_object()) throw nb::value_error("options of a launcher are an object in JSON");
+  return *found;
+}
+
 const char* name_of(ClusterSnapshot::Phase phase) {
   switch (phase) {
     case ClusterSnapshot::Phase::before:
@@ -100,6 +109,16 @@ class LocalCluster final {
 }  // namespace
 
 void bind_cluster(nb::module_& module) {
+  module.def(
+      "find_launcher",
+      [](const std::string& name, bool controller) {
+        const auto found =
+            cluster::find_launcher(name, controller ? cluster::Role::controller : cluster::Role::engines);
+        if (!found) throw nb::value_error(found.error().message.c_str());
+        return found->name;
+      },
+      nb::arg("name"), nb::kw_only(), nb::arg("controller") = false,
+      "The name of the launcher that is meant, 'module:Class' for an import string. ValueError names the known ones.");
   nb::class_<LocalCluster>(module, "LocalCluster", "A controller and engines on this machine, watched by a C++ thread.")
       .def(
           "__init__",
@@ -108,7 +127,8 @@ void bind_cluster(nb::module_& module) {
              Words engine_args, const std::string& controller_ip, const std::string& controller_location,
              std::vector<std::pair<std::string, std::string>> environment, const std::string& work_dir,
              double controller_timeout, double engine_timeout, bool outlive, bool send_connection, bool fork_engines,
-             const std::string& template_imports) {
+             const std::string& template_imports, const std::pair<std::string, std::string>& engine_launcher,
+             const std::pair<std::string, std::string>& controller_launcher, Words tether_cmd, Words python_cmd) {
             const auto seconds = [](double value) {
               return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value));
             };
@@ -126,6 +146,10 @@ void bind_cluster(nb::module_& module) {
             config.plan.launcher_pid = ::getpid();
             config.plan.fork_engines = fork_engines;
             config.plan.template_imports = template_imports;
+            config.plan.engine_launcher = launcher(engine_launcher, cluster::Role::engines);
+            config.plan.controller_launcher = launcher(controller_launcher, cluster::Role::controller);
+            config.plan.tether_cmd = std::move(tether_cmd);
+            config.plan.python_cmd = std::move(python_cmd);
             config.limits.controller_timeout = seconds(controller_timeout);
             config.limits.engine_timeout = seconds(engine_timeout);
             config.outlive_us = outlive;
@@ -141,7 +165,10 @@ void bind_cluster(nb::module_& module) {
           nb::arg("engine_args") = Words{}, nb::arg("controller_ip") = "", nb::arg("controller_location") = "",
           nb::arg("environment") = std::vector<std::pair<std::string, std::string>>{}, nb::arg("work_dir") = "",
           nb::arg("controller_timeout") = 60.0, nb::arg("engine_timeout") = 60.0, nb::arg("outlive") = false,
-          nb::arg("send_connection") = true, nb::arg("fork_engines") = false, nb::arg("template_imports") = "")
+          nb::arg("send_connection") = true, nb::arg("fork_engines") = false, nb::arg("template_imports") = "",
+          nb::arg("engine_launcher") = std::pair("local", "{}"),
+          nb::arg("controller_launcher") = std::pair("local", "{}"), nb::arg("tether_cmd") = Words{},
+          nb::arg("python_cmd") = Words{})
       .def(
           "start_controller",
           [](LocalCluster& self) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +10,11 @@ namespace camshaft::cluster {
 namespace {
 
 using nlohmann::json;
+
+/// To the original a set that is one process for several engines is one of mpiexec; it can then stop ours, too.
+std::string class_for_the_original(const std::string& launcher) {
+  return launcher.empty() || launcher == "local" ? "local" : "mpi";
+}
 
 json launcher_state(const ClusterRecord& record, const char* state) {
   return {{"profile_dir", record.profile_dir}, {"cluster_id", record.cluster_id}, {"state", state}};
@@ -38,6 +44,10 @@ const json& object_at(const json& object, const char* key) {
   return found != object.end() && found->is_object() ? *found : empty;
 }
 
+std::string launcher_at(const json& object) {
+  return text_at(object, object.contains("launcher") ? "launcher" : "class");
+}
+
 RecordedProcess process_at(const json& state) {
   return {{number_at(state, "pid"), text_at(state, "birth")}, text_at(state, "output_file")};
 }
@@ -46,8 +56,15 @@ RecordedProcess process_at(const json& state) {
 
 std::size_t ClusterRecord::engine_count() const {
   std::size_t count = 0;
-  for (const auto& [id, engines] : engine_sets) count += engines.size();
+  for (const auto& [id, engines] : engine_sets) {
+    count += engines.size() * static_cast<std::size_t>(engines_per_process(id));
+  }
   return count;
+}
+
+int ClusterRecord::engines_per_process(const std::string& set) const {
+  const auto found = set_sizes.find(set);
+  return found == set_sizes.end() ? 1 : found->second;
 }
 
 std::string render(const ClusterRecord& record) {
@@ -61,10 +78,17 @@ std::string render(const ClusterRecord& record) {
                     {"n", record.n},
                     {"class", "ipyparallel.cluster.cluster.Cluster"}};  // so that the original can re-attach
   if (record.controller.process.pid != 0) {
-    out["controller"] = {{"class", record.controller_class}, {"state", process_state(record, record.controller)}};
+    out["controller"] = {{"class", class_for_the_original(record.controller_class)},
+                         {"launcher", record.controller_class},
+                         {"state", process_state(record, record.controller)}};
   }
   json sets = json::object();
   for (const auto& [id, engines] : record.engine_sets) {
+    if (record.set_sizes.count(id) != 0 && engines.count(0) != 0) {
+      sets[id] = process_state(record, engines.at(0));
+      sets[id]["n"] = record.set_sizes.at(id);
+      continue;
+    }
     json state = launcher_state(record, "running");
     state["n"] = engines.size();
     state["engines"] = json::object();
@@ -73,7 +97,9 @@ std::string render(const ClusterRecord& record) {
     }
     sets[id] = std::move(state);
   }
-  out["engines"] = {{"class", record.engine_class}, {"sets", std::move(sets)}};
+  out["engines"] = {{"class", class_for_the_original(record.engine_class)},
+                    {"launcher", record.engine_class},
+                    {"sets", std::move(sets)}};
   if (record.supervisor.pid != 0) {
     out["supervisor"] = {
         {"program", record.supervisor_program}, {"pid", record.supervisor.pid}, {"birth", record.supervisor.birth}};
@@ -99,13 +125,18 @@ Result<ClusterRecord> parse_cluster_record(std::string_view text) {
     }
   }
   const json& controller = object_at(file, "controller");
-  record.controller_class = text_at(controller, "class");
+  record.controller_class = launcher_at(controller);
   record.controller = process_at(object_at(controller, "state"));
   const json& engines = object_at(file, "engines");
-  record.engine_class = text_at(engines, "class");
+  record.engine_class = launcher_at(engines);
   for (const auto& [id, set] : object_at(engines, "sets").items()) {
     auto& members = record.engine_sets[id];
     if (!set.is_object()) continue;
+    if (set.contains("pid")) {
+      members[0] = process_at(set);
+      record.set_sizes[id] = std::max(1, number_at(set, "n"));
+      continue;
+    }
     for (const auto& [name, state] : object_at(set, "engines").items()) {
       int index = -1;
       std::from_chars(name.data(), name.data() + name.size(), index);

@@ -31,11 +31,14 @@ struct ClusterRecord {
   int n = 0;
   std::string supervisor_program;              // "ipcluster" or "python": who watches, and whether it may be signalled
   ProcessId supervisor;                        // pid 0 when nobody watches
-  std::string controller_class, engine_class;  // "local"; other launchers are not ours to judge
+  std::string controller_class, engine_class;  // names of launchers
   RecordedProcess controller;                  // pid 0 when none
   std::map<std::string, std::map<int, RecordedProcess>> engine_sets;
+  std::map<std::string, int> set_sizes;  // engines of the sets that are one process for several, at index 0
 
   std::size_t engine_count() const;
+  /// How many engines a process of that set stands for.
+  int engines_per_process(const std::string& set) const;
   bool operator==(const ClusterRecord&) const = default;
 };
 

@@ -19,9 +19,13 @@ std::string dashed_name(std::initializer_list<std::string_view> parts) {
   return out;
 }
 
-Command base(const LocalPlan& plan, std::vector<std::string> argv, const std::vector<std::string>& more) {
+/// What the launcher's options say is added to what the plan says.
+Command base(const LocalPlan& plan, const Launcher& launcher, std::vector<std::string> argv,
+             const std::vector<std::string>& more) {
   argv.insert(argv.end(), more.begin(), more.end());
-  Command command{std::move(argv), plan.environment, {}, plan.work_dir};
+  const std::string work_dir = text_option(launcher, "work_dir");
+  Command command{std::move(argv), plan.environment, {}, work_dir.empty() ? plan.work_dir : work_dir};
+  for (auto& one : environment_option(launcher)) command.environment.push_back(std::move(one));
   command.environment.emplace_back("IPP_CLUSTER_ID", plan.cluster_id);
   command.environment.emplace_back("IPP_PROFILE_DIR", plan.profile.dir.string());
   return command;
@@ -30,17 +34,23 @@ Command base(const LocalPlan& plan, std::vector<std::string> argv, const std::ve
 }  // namespace
 
 Command controller_command(const LocalPlan& plan) {
-  Command command = base(plan, plan.controller_cmd, {});
+  const Launcher& launcher = plan.controller_launcher;
+  const auto program = words_option(launcher, "controller_cmd");
+  Command command = base(plan, launcher, program.empty() ? plan.controller_cmd : program, {});
   if (!plan.controller_ip.empty()) command.argv.push_back("--ip=" + plan.controller_ip);
   if (!plan.controller_location.empty()) command.argv.push_back("--location=" + plan.controller_location);
   command.argv.insert(command.argv.end(), plan.controller_args.begin(), plan.controller_args.end());
+  for (auto& word : words_option(launcher, "controller_args")) command.argv.push_back(std::move(word));
   command.log_file = plan.profile.log_dir() /
                      (dashed_name({"ipcontroller", plan.cluster_id, std::to_string(plan.launcher_pid)}) + ".log");
   return command;
 }
 
 Command engine_command(const LocalPlan& plan, std::string_view set_id, int index, std::string_view connection) {
-  Command command = base(plan, plan.engine_cmd, plan.engine_args);
+  const Launcher& launcher = plan.engine_launcher;
+  const auto program = words_option(launcher, "engine_cmd");
+  Command command = base(plan, launcher, program.empty() ? plan.engine_cmd : program, plan.engine_args);
+  for (auto& word : words_option(launcher, "engine_args")) command.argv.push_back(std::move(word));
   if (!connection.empty()) command.environment.emplace_back("IPP_CONNECTION_INFO", connection);
   command.log_file =
       plan.profile.log_dir() / (dashed_name({"ipengine", plan.cluster_id, set_id, std::to_string(index)}) + ".log");

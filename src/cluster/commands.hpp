@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/launchers.hpp"
 #include "cluster/profile.hpp"
 #include "core/result.hpp"
 
@@ -32,9 +33,12 @@ struct LocalPlan {
   std::vector<std::string> engine_args;
   std::vector<std::pair<std::string, std::string>> environment;
   std::string work_dir;
-  int launcher_pid = 0;  // part of the controller's log file name
-  bool fork_engines = false;      // from a template process: engine_cmd is a program of ours
-  std::string template_imports;   // modules that the template imports once, separated by commas
+  int launcher_pid = 0;          // part of the controller's log file name
+  bool fork_engines = false;     // from a template process: engine_cmd is a program of ours
+  std::string template_imports;  // modules that the template imports once, separated by commas
+  Launcher engine_launcher, controller_launcher;
+  std::vector<std::string> tether_cmd;  // "ipcluster tether"
+  std::vector<std::string> python_cmd;  // runs launchers that are Python classes
 
   bool operator==(const LocalPlan&) const = default;
 };

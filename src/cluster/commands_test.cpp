@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "cluster/cluster_file.hpp"
 
 namespace camshaft::cluster {
@@ -71,6 +73,19 @@ TEST(ClusterFile, ReadsWhatItWrites) {
   record.engine_sets["77"] = {{0, {{9, "boot:3"}, "/log/0"}}, {1, {{10, "boot:4"}, "/log/1"}}};
   EXPECT_EQ(parse_cluster_record(render(record)).value(), record);
   EXPECT_EQ(record.engine_count(), 2U);
+}
+
+TEST(ClusterFile, ASetThatIsOneProcessIsWrittenAsTheOriginalWritesMpiexec) {
+  ClusterRecord record;
+  record.engine_class = "ssh";
+  record.engine_sets["77"] = {{0, {{9, "boot:3"}, "/log/0"}}};
+  record.set_sizes["77"] = 4;
+  const auto file = nlohmann::json::parse(render(record));
+  EXPECT_EQ(file["engines"]["class"], "mpi");
+  EXPECT_EQ(file["engines"]["sets"]["77"]["pid"], 9);
+  EXPECT_EQ(file["engines"]["sets"]["77"]["n"], 4);
+  EXPECT_EQ(parse_cluster_record(render(record)).value(), record);
+  EXPECT_EQ(record.engine_count(), 4U);
 }
 
 TEST(ClusterFile, ReadsTheOriginals) {

@@ -68,6 +68,7 @@ void Supervisor::on(const event::StartEngines& start, TimePoint now, Actions& ou
   if (stopping_ || start.n <= 0 || sets_.count(start.set) != 0) return;
   EngineSet& set = sets_[start.set];
   set.wanted = start.n;
+  set.processes = start.processes > 0 ? start.processes : start.n;
   // Newcomers are told from engines that were there before; only a fresh controller surely has none.
   if (controller_ == Controller::ready && !asks_first_) spawn(start.set, set, now, out);
 }
@@ -76,7 +77,7 @@ void Supervisor::spawn(const std::string& id, EngineSet& set, TimePoint now, Act
   asks_first_ = true;
   set.spawned = true;
   set.ready_by = now + limits_.engine_timeout;
-  for (int index = 0; index < set.wanted; ++index) {
+  for (int index = 0; index < set.processes; ++index) {
     set.alive[index] = Engine{};
     out.emplace_back(action::SpawnEngine{{id, index}});
   }

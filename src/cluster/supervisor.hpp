@@ -36,6 +36,7 @@ struct AdoptController {};  // one that somebody else started; it is never stopp
 struct StartEngines {
   std::string set;
   int n;
+  int processes = 0;  // that stand for the n engines; 0 = as many as engines
 };
 struct ControllerFiles {};  // both connection files are there and whole
 struct HubAnswered {
@@ -150,6 +151,7 @@ class Supervisor {
   };
   struct EngineSet {
     int wanted = 0;
+    int processes = 0;
     int reported = -1;
     bool spawned = false, ready = false, failed = false;
     std::set<std::string> registered;  // uuids counted for this set

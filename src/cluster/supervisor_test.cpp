@@ -42,6 +42,16 @@ TEST_F(Script, BringsUpTheControllerThenAllEnginesAtOnce) {
   EXPECT_EQ(s.deadline(), std::nullopt);
 }
 
+TEST_F(Script, OneProcessMayStandForSeveralEngines) {
+  feed(event::StartController{});
+  feed(event::StartEngines{"s", 3, 1});
+  EXPECT_THAT(feed(event::ControllerFiles{}), ElementsAre(action::ControllerReady{}, action::SpawnEngine{e0}));
+  EXPECT_THAT(feed(event::HubAnswered{{"a", "b"}}), ElementsAre(action::Progress{"s", 2, 3}));
+  EXPECT_THAT(feed(event::HubAnswered{{"a", "b", "c"}}),
+              ElementsAre(action::Progress{"s", 3, 3}, action::EnginesReady{"s", 3}));
+  EXPECT_THAT(feed(event::EngineGone{e0, {1, 0}}), ElementsAre(action::EngineStopped{e0, {1, 0}, true, false, 0}));
+}
+
 TEST_F(Script, StopsEnginesThenTheController) {
   bring_up();
   EXPECT_THAT(feed(event::StopAll{}),

@@ -15,6 +15,7 @@ namespace {
 
 constexpr Duration kRound = std::chrono::milliseconds(5);  // how often files and the hub are looked at while waiting
 constexpr int kTailLines = 20;
+constexpr Duration kTetherGrace = std::chrono::seconds(15);
 
 template <class... Fs>
 struct Overloaded : Fs... {
@@ -22,6 +23,21 @@ struct Overloaded : Fs... {
 };
 template <class... Fs>
 Overloaded(Fs...) -> Overloaded<Fs...>;
+
+/// A template holds our engines, and those of this machine only.
+ClusterConfig without_needless_forks(ClusterConfig config) {
+  const auto& launcher = config.plan.engine_launcher;
+  if (!launcher.local() || launcher.options.contains("engine_cmd")) config.plan.fork_engines = false;
+  return config;
+}
+
+/// What runs elsewhere takes longer to stop; a tether that is killed cannot look after it any more.
+cluster::SupervisorLimits patient(const ClusterConfig& config) {
+  cluster::SupervisorLimits limits = config.limits;
+  const bool here = config.plan.engine_launcher.local() && config.plan.controller_launcher.local();
+  if (!here) limits.grace = std::max<Duration>(limits.grace, kTetherGrace);
+  return limits;
+}
 
 }  // namespace
 
@@ -38,9 +54,9 @@ std::string already_running(const cluster::FoundCluster& found, const cluster::P
 ClusterService::ClusterService(net::Context& context, net::Loop& loop, ClusterConfig config, Listener listener)
     : context_(context),
       loop_(loop),
-      config_(std::move(config)),
+      config_(without_needless_forks(std::move(config))),
       listener_(std::move(listener)),
-      supervisor_(config_.limits),
+      supervisor_(patient(config_)),
       forks_(loop, config_.plan,
              {[this](const cluster::EngineRef& engine, cluster::Child child) { forked(engine, std::move(child)); },
               [this](const cluster::EngineRef& engine, cluster::Exit exit) { ended(engine, exit); },
@@ -109,9 +125,10 @@ Result<Done> ClusterService::adopt_controller() {
 }
 
 void ClusterService::start_engines(const std::string& set, int n) {
+  set_sizes_[set] = n;
   // Its imports take as long as the controller's start: both happen at the same time.
   forks_.prepare(cluster::engine_command(config_.plan, set, 0, ""), lifeline_ ? &*lifeline_ : nullptr);
-  handle(cluster::event::StartEngines{set, n});
+  handle(cluster::event::StartEngines{set, n, cluster::engine_process_count(config_.plan, n)});
 }
 void ClusterService::stop_engines(const std::string& set) { handle(cluster::event::StopEngines{set}); }
 void ClusterService::stop() { handle(cluster::event::StopAll{}); }
@@ -173,11 +190,15 @@ void ClusterService::perform(const cluster::Action& what) {
                      fs::remove(cluster::client_connection_path(plan.profile, plan.cluster_id), ignored);
                      fs::remove(cluster::engine_connection_path(plan.profile, plan.cluster_id), ignored);
                    }
-                   spawn(std::nullopt, cluster::controller_command(plan));
+                   spawn(std::nullopt, cluster::controller_process(plan));
                  },
                  [&](const action::SpawnEngine& one) {
                    const std::string connection = config_.send_connection ? engine_connection_.value_or("") : "";
-                   spawn(one.engine, cluster::engine_command(plan, one.engine.set, one.engine.index, connection));
+                   const auto& [set, index] = one.engine;
+                   if (plan.engine_launcher.local())
+                     spawn(one.engine, cluster::engine_command(plan, set, index, connection));
+                   else
+                     spawn(one.engine, cluster::engine_processes(plan, set, set_sizes_[set], connection).front());
                  },
                  [&](const action::SignalController& one) { signal(std::nullopt, one.signal); },
                  [&](const action::SignalEngine& one) { signal(one.engine, one.signal); },
@@ -357,7 +378,8 @@ void ClusterService::save() {
   record.controller_args = plan.controller_args;
   record.controller_ip = plan.controller_ip;
   record.controller_location = plan.controller_location;
-  record.controller_class = record.engine_class = "local";
+  record.controller_class = plan.controller_launcher.name;
+  record.engine_class = plan.engine_launcher.name;
   for (const auto& [key, process] : processes_) {
     if (!process.child || process.exit) continue;
     const cluster::RecordedProcess one{process.child->id(), process.command.log_file.string()};
@@ -365,6 +387,7 @@ void ClusterService::save() {
       record.engine_sets[key->set][key->index] = one;
     else
       record.controller = one;
+    if (key && !plan.engine_launcher.local()) record.set_sizes[key->set] = set_sizes_[key->set];
   }
   record.n = static_cast<int>(record.engine_count());
   if (record.controller.process.pid == 0 && record.n == 0) {

@@ -106,7 +106,8 @@ class ClusterService final {
   std::unique_ptr<ClusterProbe> probe_;
   std::map<Key, Process> processes_;
   EngineForks forks_;
-  std::vector<cluster::Event> events_;  // waiting for the current one to be performed
+  std::map<std::string, int> set_sizes_;  // engines that were asked for
+  std::vector<cluster::Event> events_;    // waiting for the current one to be performed
   bool handling_ = false;
   bool unsaved_ = false;
   std::optional<net::TimerId> round_timer_;

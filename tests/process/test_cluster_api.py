@@ -122,7 +122,7 @@ def test_a_second_cluster_of_the_same_id(processes: Processes) -> None:
 
 @pytest.mark.parametrize(
     ("options", "failure"),
-    [({"n": 0}, ValueError), ({"engines": "slurm"}, NotImplementedError), ({"cluster_id": "a/b"}, ValueError)],
+    [({"n": 0}, ValueError), ({"engines": "no-such-launcher"}, ValueError), ({"cluster_id": "a/b"}, ValueError)],
 )
 def test_bad_options(processes: Processes, options: dict, failure: type) -> None:
     with pytest.raises(failure):

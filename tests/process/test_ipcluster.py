@@ -269,7 +269,7 @@ def test_clean_removes_what_is_left(processes: Processes) -> None:
         (["start", "-n", "many"], "option '-n' expects a whole number, at least 1, but got 'many'"),
         (["start", "-n", "0"], "option '-n' expects a whole number"),
         (["strat"], "did you mean 'ipcluster start'?"),
-        (["start", "--engines=slurm"], "local"),
+        (["start", "--engines=lokal"], "local"),
         (["start", "--cluster-id=../x"], "cannot be part of a file name"),
         ([], "start, engines, stop, list or clean"),
     ],

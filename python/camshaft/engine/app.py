@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _signal import SIGINT, signal
 
 from .configured import configured, show, write_config
 from .options import HELP, Options, UsageError, fail
@@ -47,6 +48,8 @@ def main(argv: list[str] | None = None) -> NoReturn:
         print(show(options))
         sys.exit(0)
 
+    # Until requests are served an interrupt is for nobody: engines that start together are also interrupted together.
+    signal(SIGINT, lambda number, frame: None)
     core = _start(_core, options)
     # The folder from which an engine was started is where its user's modules are.
     if "" not in sys.path:
@@ -72,9 +75,16 @@ def _start(_core: Any, options: Options) -> Any:
             os.chdir(os.path.expanduser(options.work_dir))
         except OSError as error:
             fail(f"--work-dir: {error.strerror}: {options.work_dir}")
-    if options.mpi and options.engine_id is None:
-        options.engine_id = _mpi_rank()
-    lifeline = os.environ.pop("CAMSHAFT_LIFELINE_FD", None)
+    inherited = os.environ.pop("CAMSHAFT_LIFELINE_FD", None)
+    lifeline = int(inherited) if inherited else None
+    if options.mpi:
+        from . import mpi
+
+        rank = mpi.prepare(options)
+        if options.engine_id is None:
+            options.engine_id = rank
+        if lifeline is None:
+            lifeline = mpi.lifeline()
     try:
         return _core.EngineCore(
             # From this name every client sees that the engine is ours and which byte code it runs.
@@ -91,7 +101,7 @@ def _start(_core: Any, options: Options) -> Any:
             kernel_info=_kernel_info(_core),
             properties=_properties(options, _python()),
             version=_core.version(),
-            lifeline=int(lifeline) if lifeline else -1,
+            lifeline=-1 if lifeline is None else lifeline,
             log_descriptor=_log_descriptor(options),
             log_level=options.log_level,
         )
@@ -140,14 +150,6 @@ def _kernel_info(_core: Any) -> str:
         f'"language_info": {{"name": "python", "version": "{_python()}", "mimetype": "text/x-python", '
         '"file_extension": ".py", "pygments_lexer": "ipython3", "codemirror_mode": {"name": "ipython", "version": 3}}}'
     )
-
-
-def _mpi_rank() -> int | None:
-    try:
-        from mpi4py import MPI
-    except ImportError:
-        fail("--mpi needs mpi4py in this Python: pip install mpi4py")
-    return MPI.COMM_WORLD.Get_rank() if MPI.COMM_WORLD.Get_size() > 1 else None
 
 
 def _log_descriptor(options: Options) -> int:

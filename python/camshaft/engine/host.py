@@ -231,7 +231,9 @@ class Host:
         options = self.options
         steps: list[tuple[str, str]] = []
         if options.mpi:
-            steps.append((options.init_mpi or _INIT_MPI, "--mpi"))
+            from . import mpi
+
+            steps.append((options.init_mpi or mpi.startup_code(options), "--mpi"))
         if options.startup_script:
             try:
                 with open(options.startup_script, encoding="utf-8") as file:
@@ -241,14 +243,10 @@ class Host:
         if options.startup_command:
             steps.append((options.startup_command, "-c"))
         for code, source in steps:
+            ignoring = _signal.signal(_signal.SIGINT, _signal.default_int_handler)
             try:
                 exec(compile(code, source, "exec"), self.namespace)
             except BaseException as error:
                 self.core.log(40, f"start-up code ({source}) failed: {type(error).__name__}: {error}")
-
-
-_INIT_MPI = """\
-from mpi4py import MPI as _mpi
-mpi_size = _mpi.COMM_WORLD.Get_size()
-mpi_rank = _mpi.COMM_WORLD.Get_rank()
-"""
+            finally:
+                _signal.signal(_signal.SIGINT, ignoring)

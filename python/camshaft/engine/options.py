@@ -30,7 +30,8 @@ Start one engine: it waits for the controller's connection file, registers, and 
   -c CODE                 run this at the start
   -s FILE                 run this file at the start
   --properties=JSON       what tasks may ask for, such as '{"rack": 3}'; beside host, cores, memory, gpus, python, pid
-  --mpi                   take part in MPI: id = rank, mpi4py imported, mpi_rank and mpi_size set
+  --mpi[=MODULE]          take part in MPI: id = rank, mpi_rank and mpi_size set; MODULE (default: mpi4py, if it is
+                          there) is imported, so that it starts MPI
   --work-dir=DIR          change to this folder first
   --log-level=LEVEL       DEBUG, INFO, WARN, ERROR or a number (default: INFO); --debug is short for DEBUG
   --log-to-file           log to a file in the profile's log folder
@@ -72,6 +73,8 @@ class Options:
         self.startup_script: str | None = None
         self.properties: dict[str, Any] = {}
         self.mpi = False
+        self.mpi_module: str | None = None
+        """What to import; None = mpi4py if it is there."""
         self.init_mpi: str | None = None
         self.work_dir: str | None = None
         self.log_level = 20
@@ -289,7 +292,9 @@ def parse(argv: list[str], options: Options | None = None, origin: str = "comman
             raise UsageError(f"unexpected argument {word!r}: options start with -- (see ipengine --help)")
         if name in _UNSUPPORTED:
             raise UsageError(f"--{name}: {_UNSUPPORTED[name]}")
-        if name in _FLAGS and (not equals or name != "log-to-file"):
+        if name == "mpi" and equals:
+            _say_mpi(options, value, origin)
+        elif name in _FLAGS and (not equals or name != "log-to-file"):
             options.say(*_FLAGS[name], origin)
         elif name == "log-to-file":
             options.say("log_to_file", _read(word, _flag, value), origin)
@@ -306,6 +311,14 @@ def parse(argv: list[str], options: Options | None = None, origin: str = "comman
         else:
             raise UsageError(_unknown(word, name))
     return options
+
+
+def _say_mpi(options: Options, value: str, origin: str) -> None:
+    # A truth value, as of any flag, or the module that starts MPI.
+    text = _text(value)
+    wanted = text != "" and text.lower() not in _FALSE
+    options.say("mpi", wanted, origin)
+    options.say("mpi_module", text if wanted and text.lower() not in _TRUE else None, origin)
 
 
 def _next_value(word: str, rest: list[str]) -> str:

@@ -4,15 +4,18 @@
 #include <cstdio>
 #include <exception>
 #include <span>
+#include <string_view>
 
 #include "apps/configuration.hpp"
 #include "apps/ipcluster_manage.hpp"
 #include "apps/ipcluster_options.hpp"
 #include "apps/ipcluster_profile.hpp"
 #include "apps/ipcluster_start.hpp"
+#include "apps/tether.hpp"
 
 int main(int argc, char** argv) try {
   using namespace camshaft::apps;
+  if (argc == 3 && std::string_view(argv[1]) == "tether") return run_tether(argv[2]);  // internal
   const std::span<const char* const> arguments(argv + 1, argv + argc);
   const auto options = parse_with_configuration("ipcluster", [&](std::span<const Setting> settings) {
     return parse_cluster_options(arguments, process_environment(), settings);

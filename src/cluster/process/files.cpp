@@ -108,7 +108,9 @@ std::optional<FoundCluster> look_at(const fs::path& cluster_file) {
   found.supervisor_alive = alive(record->supervisor, record->supervisor_program);
   found.controller_alive = controller_lives(record->controller.process);
   for (const auto& [id, engines] : record->engine_sets) {
-    for (const auto& [index, engine] : engines) found.engines_alive += engine_lives(engine.process) ? 1 : 0;
+    for (const auto& [index, engine] : engines) {
+      if (engine_lives(engine.process)) found.engines_alive += record->engines_per_process(id);
+    }
   }
   return found;
 }

@@ -1,0 +1,186 @@
+"""Engines that are ranks under the real mpiexec of Open MPI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import camshaft
+import pytest
+from launchers.servers.private_network import private_network
+from processes import BIN, Processes, at_the_prompt, command_of, marked, wait_until
+
+OPEN_MPI = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
+}
+
+
+@pytest.fixture(autouse=True)
+def _network(processes: Processes, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("CAMSHAFT_BIN", str(BIN))
+    for name, value in {**OPEN_MPI, "CAMSHAFT_TEST_MARK": processes.mark}.items():
+        monkeypatch.setenv(name, value)
+        processes.env[name] = value
+    with private_network():
+        yield
+
+
+@pytest.fixture
+def with_mpi4py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """mpi4py is Debian's, made for the Python below ours: let engines find it, and nothing else from there."""
+    where = "import mpi4py, os; print(os.path.dirname(mpi4py.__file__))"
+    found = subprocess.run(["/usr/bin/python3", "-c", where], capture_output=True, text=True, check=True)
+    (tmp_path / "extra").mkdir()
+    (tmp_path / "extra" / "mpi4py").symlink_to(found.stdout.strip())
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "extra"), os.environ.get("PYTHONPATH", "")]))
+
+
+def make(n: int = 3, **options) -> camshaft.Cluster:
+    return camshaft.Cluster(**{"n": n, "engines": "mpi", "profile": "mpi", "progress": False, **options})
+
+
+def engine_pids(rc: camshaft.Client) -> list[int]:
+    return rc[:].apply_sync(os.getpid)
+
+
+def gone(pids: list[int]) -> bool:
+    return not any(os.path.exists(f"/proc/{pid}/exe") for pid in pids)
+
+
+def test_ranks_are_engine_numbers_without_mpi4py() -> None:
+    with make() as rc:
+        assert rc.ids == [0, 1, 2]
+        assert rc[:]["mpi_rank"] == [0, 1, 2]
+        assert rc[:]["mpi_size"] == [3, 3, 3]
+        pids = engine_pids(rc)
+    assert gone(pids)
+
+
+def test_S3_39_S3_43_engines_exchange_arrays_while_the_client_steers(with_mpi4py: None) -> None:
+    @at_the_prompt
+    def pass_on(step):
+        import numpy
+
+        mine = numpy.full(1000, float(mpi_rank + step))  # noqa: F821
+        theirs = numpy.empty_like(mine)
+        ring = (mpi_rank + 1) % mpi_size, (mpi_rank - 1) % mpi_size  # noqa: F821
+        MPI.COMM_WORLD.Sendrecv(mine, dest=ring[0], recvbuf=theirs, source=ring[1])  # noqa: F821
+        total = MPI.COMM_WORLD.allreduce(float(mine.sum()))  # noqa: F821
+        return theirs, total
+
+    with make(engine_options={"engine_args": ["--mpi=mpi4py"]}) as rc:
+        view = rc[:]
+        assert view["mpi_rank"] == [0, 1, 2] == rc.ids
+        assert view["mpi_size"] == [3, 3, 3]
+        for step in (0, 10):
+            arrays, totals = zip(*view.apply_sync(pass_on, step), strict=True)
+            assert [float(array[0]) for array in arrays] == [2.0 + step, step, 1.0 + step]
+            assert all(array.shape == (1000,) for array in arrays)
+            assert set(totals) == {(3.0 + 3 * step) * 1000}
+
+
+def test_S3_44_another_module_starts_mpi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "extra" / "PyTrilinos").mkdir(parents=True)
+    (tmp_path / "extra" / "PyTrilinos" / "__init__.py").write_text("")
+    (tmp_path / "extra" / "PyTrilinos" / "Epetra.py").write_text("started = True\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "extra"), os.environ.get("PYTHONPATH", "")]))
+    with make(2, engine_options={"engine_args": ["--mpi=pytrilinos"]}) as rc:
+        rc[:].execute("state = PyTrilinos.Epetra.started, mpi_rank", block=True)
+        assert rc[:]["state"] == [(True, 0), (True, 1)]
+
+
+def test_a_module_that_is_not_there_is_named() -> None:
+    cluster = make(1, engine_options={"engine_args": ["--mpi=no_such_mpi"]})
+    with pytest.raises(RuntimeError, match="there is no module no_such_mpi in this Python"):
+        cluster.start_cluster_sync()
+
+
+def test_ranks_that_wait_for_one_that_failed_are_interrupted(with_mpi4py: None) -> None:
+    @at_the_prompt
+    def meet():
+        if mpi_rank == 1:  # noqa: F821
+            raise ValueError("not me")
+        while True:  # as a collective without the third does
+            request = MPI.COMM_WORLD.Ibarrier() if "request" not in locals() else request  # noqa: F821, F841
+            if request.Test():
+                return "met"
+
+    with make() as rc:
+        view = rc[:]
+        result = view.apply_async(meet)
+        rc[1].apply_sync(eval, "0")  # its turn is over
+        wait_until(lambda: 1 in [i for i, one in enumerate(result.msg_ids) if one not in rc.outstanding], "the failure")
+        rc.send_signal(signal.SIGINT, block=True)
+        result.wait(30)
+        assert result.ready()
+        errors = []
+        for one in result.msg_ids:
+            try:
+                rc.get_result(one, owner=False).get()
+            except Exception as error:
+                errors.append(type(error).__name__ + str(error))
+        assert sum("KeyboardInterrupt" in one for one in errors) == 2
+        assert sum("ValueError" in one for one in errors) == 1
+        assert view.apply_sync(eval, "1 + 1") == [2, 2, 2]
+
+
+def test_an_interrupt_of_the_group_reaches_the_ranks_and_not_mpiexec() -> None:
+    with make(2) as rc:
+        result = rc[:].apply_async(time.sleep, 60)
+        assert rc.cluster is not None
+        deadline = time.monotonic() + 30
+        while not result.ready() and time.monotonic() < deadline:  # the first may come before the work has begun
+            rc.cluster.signal_engines_sync(signal.SIGINT)
+            result.wait(0.3)
+        with pytest.raises(camshaft.CompositeError, match="KeyboardInterrupt"):
+            result.get(timeout=1)
+        assert rc[:].apply_sync(eval, "2 + 2") == [4, 4]
+
+
+def test_killed_mpiexec_leaves_no_rank(processes: Processes) -> None:
+    cluster = make()
+    with cluster as rc:
+        pids = engine_pids(rc)
+        parent = int(Path(f"/proc/{pids[0]}/stat").read_text().rpartition(")")[2].split()[1])
+        os.kill(parent, signal.SIGKILL)
+        wait_until(lambda: gone(pids), "end of the ranks")
+
+
+def test_killed_ipcluster_leaves_nobody(processes: Processes) -> None:
+    start = processes.start([*command_of("ipcluster", "ours"), "start", "-n", "3", "--engines=MPIExec"])
+    wait_until(lambda: "Stop with Ctrl-C" in start.output or not start.running, "three ranks")
+    assert start.running, start.output
+    listed = subprocess.run(
+        [*command_of("ipcluster", "ours"), "list"], env=processes.env, capture_output=True, text=True, check=True
+    )
+    assert listed.stdout.splitlines()[1].split()[-2:] == ["3", "mpi"]
+    start.kill()
+    wait_until(lambda: not marked(processes.mark), "end of all")
+
+
+def test_the_controller_may_be_started_by_mpiexec_too() -> None:
+    with make(1, controller="mpi") as rc:
+        assert rc[:].apply_sync(eval, "6 * 7") == [42]
+
+
+def test_a_missing_mpiexec_is_named() -> None:
+    cluster = make(1, engine_options={"mpi_cmd": ["no-such-mpiexec"]})
+    with pytest.raises(RuntimeError, match="cannot start no-such-mpiexec.*openmpi-bin"):
+        cluster.start_cluster_sync()
+
+
+def test_the_original_stops_what_it_finds(processes: Processes) -> None:
+    assert shutil.which("mpiexec")
+    start = processes.start([*command_of("ipcluster", "ours"), "start", "-n", "2", "--engines=mpi", "--daemonize"])
+    assert start.wait() == 0, start.output
+    official = processes.start([*command_of("ipcluster", "official"), "stop"])
+    assert official.wait() == 0, official.output
+    wait_until(lambda: not marked(processes.mark), "end of all")
