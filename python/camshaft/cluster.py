@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import _binaries
+from . import _binaries, foreign_launcher
 from .connection import _current_profile, _short
 
 if TYPE_CHECKING:
@@ -128,8 +128,9 @@ class Cluster:
             "controller_timeout": float(controller_timeout),
             "send_connection": send_engines_connection_env,
         }
-        self._engine_launcher = _chosen_launcher(engines, engine_launcher_class, engine_options)
-        self._controller_launcher = _chosen_launcher(controller, controller_launcher_class, controller_options, True)
+        launcher = foreign_launcher.chosen
+        self._engine_launcher = launcher(engines, engine_launcher_class, engine_options)
+        self._controller_launcher = launcher(controller, controller_launcher_class, controller_options, controller=True)
         self._controller_cmd = None if controller_cmd is None else list(controller_cmd)
         if scheme is not None:
             from .controller import command
@@ -448,8 +449,10 @@ class Cluster:
             controller_location=self.controller_location,
             engine_timeout=float(self.engine_timeout),
             outlive=not self.shutdown_atexit,
-            engine_launcher=_with_command(self._engine_launcher, "engine_cmd", self._engine_cmd),
-            controller_launcher=_with_command(self._controller_launcher, "controller_cmd", self._controller_cmd),
+            engine_launcher=foreign_launcher.rendered(self._engine_launcher, engine_cmd=self._engine_cmd),
+            controller_launcher=foreign_launcher.rendered(
+                self._controller_launcher, controller_cmd=self._controller_cmd
+            ),
             tether_cmd=self._tether_cmd(),
             python_cmd=[self._python or sys.executable],
             **options,
@@ -584,22 +587,6 @@ class Cluster:
 def _fresh_id() -> str:
     letters = random.SystemRandom().choices(string.ascii_lowercase + string.digits, k=4)
     return f"{int(time.time())}-{''.join(letters)}"
-
-
-_Launcher = tuple[str, dict[str, Any]]
-"""Its name and its options."""
-
-
-def _chosen_launcher(short: Any, long: Any, options: Mapping[str, Any] | None, controller: bool = False) -> _Launcher:
-    from . import foreign_launcher
-
-    wanted = short if short is not None else long
-    return foreign_launcher.find(wanted if wanted is not None else "local", controller=controller), dict(options or {})
-
-
-def _with_command(launcher: _Launcher, option: str, command: list[str] | None) -> tuple[str, str]:
-    name, options = launcher
-    return name, json.dumps(options if command is None else {**options, option: command})
 
 
 def _package_path(environment: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["find"]
+__all__ = ["Launcher", "chosen", "find", "rendered"]
+
+Launcher = tuple[str, dict[str, Any]]
+"""The name of a launcher and its options."""
 
 
 def find(launcher: Any, *, controller: bool = False) -> str:
@@ -26,3 +31,15 @@ def find(launcher: Any, *, controller: bool = False) -> str:
     if not isinstance(launcher, str):
         raise TypeError(f"a launcher is a name, an import string or a class, not {launcher!r}")
     return _core.find_launcher(launcher, controller=controller)
+
+
+def chosen(short: Any, long: Any, options: Mapping[str, Any] | None, *, controller: bool = False) -> Launcher:
+    """Return what the arguments `engines`, `engine_launcher_class` and `engine_options` of a Cluster mean."""
+    wanted = short if short is not None else long
+    return find("local" if wanted is None else wanted, controller=controller), dict(options or {})
+
+
+def rendered(launcher: Launcher, **commands: list[str] | None) -> tuple[str, str]:
+    """Return name and options in JSON; `commands` that were given are options, too."""
+    name, options = launcher
+    return name, json.dumps({**options, **{key: value for key, value in commands.items() if value is not None}})
