@@ -38,9 +38,8 @@ def shell_cluster(folder: Path, n: int = 2) -> Iterator[dict[str, str]]:
             [IPCLUSTER, "start", "-n", str(n)], env=environment, cwd=folder, stdout=output, stderr=output
         )
     try:
-        connection = folder / "ipython" / "profile_default" / "security" / "ipcontroller-client.json"
         deadline = time.monotonic() + PATIENCE
-        while not connection.exists():
+        while "IPython cluster: started" not in log.read_text():  # all engines, not the controller alone
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"no cluster came up:\n{log.read_text()}")
             time.sleep(0.02)
