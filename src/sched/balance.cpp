@@ -59,6 +59,7 @@ bool Scheduler::worth_robbing(const Engine& victim) const {
 
 /// Asks the engine with the most unstarted tasks for half of these, the newest, as far as `thief` may run them.
 bool Scheduler::rob_for(Slot thief) {
+  if (!index_.open(thief)) return false;
   std::vector<Slot> victims;
   for (Slot slot : crowded_) {
     if (worth_robbing(engines_[slot])) victims.push_back(slot);

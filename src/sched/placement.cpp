@@ -177,6 +177,7 @@ std::int64_t Scheduler::lead_of(Slot slot) const {
 
 /// How many tasks the engine may have, as things are there.
 Load Scheduler::bound_of(const Engine& engine) const {
+  if (engine.retiring) return 0;
   if (engine.stopping > 0) return 0;  // what comes next would have to wait for a task that does not want to end
   if (options_.hwm == 0) return std::numeric_limits<Load>::max();
   if (options_.hwm != kAutoHwm) return options_.hwm;

@@ -30,6 +30,9 @@ struct Member {
 /// An engine's properties by name.
 using Properties = std::map<std::string, Value, std::less<>>;
 
+/// True as a property: the engine gets no more tasks, and hands back those that it has not started.
+constexpr std::string_view kDraining = "draining";
+
 /// Reads a JSON object.
 Result<Properties> parse_properties(std::string_view json);
 

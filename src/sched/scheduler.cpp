@@ -19,6 +19,13 @@ bool trivial(const Requirements& wanted) {
          wanted.time_limit == Duration{};
 }
 
+/// Whether the engine's properties say that it is to be left alone.
+bool asks_for_rest(const Properties& properties) {
+  const auto found = properties.find(kDraining);
+  const bool* flag = found == properties.end() ? nullptr : std::get_if<bool>(&found->second.is);
+  return flag != nullptr && *flag;
+}
+
 /// The bound of an engine of which nothing is known.
 std::uint32_t first_bound(std::uint32_t hwm) { return hwm == kAutoHwm ? 1 : hwm; }
 
@@ -169,6 +176,7 @@ void Scheduler::admit_engine(EngineJoined&& event, Slot& slot) {
   Engine& engine = engines_[slot];
   engine.number = event.number;
   engine.recalls = event.recalls;
+  engine.retiring = asks_for_rest(event.properties);
   demands_.engine_is(slot, std::move(event.properties));
   index_.add(slot, engine.load, bound_of(engine));
   note_crowd(slot);
@@ -178,8 +186,19 @@ void Scheduler::admit_engine(EngineJoined&& event, Slot& slot) {
 void Scheduler::on(EngineChanged&& event) {
   const auto known = engine_slots_.find(event.engine);
   if (known == engine_slots_.end()) return;
+  retire(known->second, asks_for_rest(event.properties));
   demands_.engine_is(known->second, std::move(event.properties));
   settle(index_.contains(known->second) ? std::optional(known->second) : std::nullopt);
+}
+
+/// An engine that is to leave gets no more tasks and hands back those that it has not started.
+void Scheduler::retire(Slot slot, bool now) {
+  Engine& engine = engines_[slot];
+  if (engine.retiring == now) return;
+  engine.retiring = now;
+  if (!index_.contains(slot)) return;
+  index_.rebound(slot, bound_of(engine));
+  if (now) recall_unstarted(slot);
 }
 
 void Scheduler::on(EngineLeft&& event) {

@@ -173,6 +173,7 @@ class Scheduler {
     std::optional<EngineNumber> number;
     Serial serial = 0;  // 0: the slot is free
     bool recalls = false;
+    bool retiring = false;  // it gets no more tasks
     Slot oldest = kNoSlot,
          newest = kNoSlot;       // the ends of the list of Running tasks whose `engine` is this slot
     Load load = 0;               // how many these are
@@ -220,6 +221,7 @@ class Scheduler {
 
   // scheduler.cpp: the life of a task
   void admit_engine(EngineJoined&& event, Slot& slot);
+  void retire(Slot slot, bool now);
   void bury(Slot engine);
   void lose(Slot slot, Slot engine, bool was_first);
   void requeue_or_fail(Slot slot, const Finished& event, const Running& was, Serial serial);

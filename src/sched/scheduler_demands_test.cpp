@@ -203,5 +203,39 @@ TEST(Why, ATaskSentAheadSaysBehindHowMany) {
   EXPECT_EQ(s.core.why(c), "sent to Engine 0 (e0), behind 2 tasks");
 }
 
+// ---- engines that are to leave ---------------------------------------------------------------------------------
+
+TEST(Draining, GetsNoMoreTasksAndHandsBackWhatItHasNotStarted) {
+  Script s({.hwm = 0}, 0);
+  s.feed(ours(e0));
+  s.feed(submit(a));
+  s.feed(submit(b));
+  EXPECT_EQ(s.feed(EngineChanged{e0, having("draining", {true})}), Actions{recall(b, e0)});
+  s.feed(ours(e1));
+  EXPECT_EQ(s.feed(submit(c)), Actions{to(c, e1)});
+  EXPECT_EQ(s.ends(b, e0, Outcome::recalled), (Actions{hide(b, e0, HideReason::recalled), to(b, e1)}));
+  EXPECT_EQ(s.ok(a, e0), Actions{forward(a, e0)});
+  EXPECT_EQ(s.feed(submit(d)), Actions{to(d, e1)});
+}
+
+TEST(Draining, TasksWaitUntilSomebodyTakesThem) {
+  Script s({}, 0);
+  s.feed(ours(e0, having("draining", {true})));
+  EXPECT_EQ(s.feed(submit(a)), Actions{});
+  EXPECT_EQ(s.feed(submit(b, on({e0}))), Actions{});
+  EXPECT_EQ(s.feed(EngineChanged{e0, {}}), Actions{to(a, e0)});
+  EXPECT_EQ(s.ok(a, e0), (Actions{forward(a, e0), to(b, e0)}));
+}
+
+TEST(Draining, AnIdleOneTakesNothingFromTheBusy) {
+  Script s({}, 0);
+  s.feed(ours(e0));
+  s.feed(submit(a));
+  s.feed(submit(b));
+  s.feed(ours(e1, having("draining", {true})));
+  EXPECT_EQ(s.feed(Tick{}, t0 + 1s), Actions{});
+  EXPECT_EQ(s.ok(a, e0), (Actions{forward(a, e0), to(b, e0)}));
+}
+
 }  // namespace
 }  // namespace camshaft::sched
