@@ -26,6 +26,7 @@ _HOME = {
     "AsyncHubResult": "hubresult",
     "load_result": "saved",
     "Cluster": "cluster",
+    "ClusterManager": "cluster",
     "RemoteFunction": "remotefunction",
     "ParallelFunction": "remotefunction",
     "remote": "remotefunction",
@@ -86,6 +87,7 @@ __all__ = [
     "BroadcastView",
     "Client",
     "Cluster",
+    "ClusterManager",
     "CompositeError",
     "Dependency",
     "DependencyTimeout",
@@ -133,7 +135,7 @@ if TYPE_CHECKING:
     from .balanced import LoadBalancedView
     from .broadcast import BroadcastView
     from .client import Client
-    from .cluster import Cluster
+    from .cluster import Cluster, ClusterManager
     from .demands import Property
     from .dependency import Dependency, depend, dependent, require
     from .direct import DirectView

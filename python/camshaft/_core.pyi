@@ -189,6 +189,14 @@ class LocalCluster:
         """Ask the engines of a set to stop; those that do not within 5 s are killed."""
     def signal_engines(self, signum: int, set_id: str | None = None) -> None:
         """Send a signal to all engines, or those of one set."""
+    def stop_engine(self, set_id: str, index: int) -> None:
+        """Ask one engine to stop; if it does not within 5 s it is killed."""
+    def restart_engine(self, set_id: str, index: int) -> None:
+        """Start one engine again; if it runs, it is stopped first."""
+    def signal_engine(self, set_id: str, index: int, signum: int) -> None:
+        """Send a signal to one engine."""
+    def save(self) -> None:
+        """Write the cluster file once more, or remove it when nothing runs, and bring the snapshot up to date."""
     def stop(self) -> None:
         """Ask engines, then the controller, to stop; the snapshot says `stopped` when nothing is left."""
     def snapshot(self) -> dict[str, Any]:
@@ -196,7 +204,8 @@ class LocalCluster:
 
         generation: int; controller: 'before', 'starting', 'running' or 'after'; controller_process: None or
         {'pid', 'log_file', 'exit_code'} (-9 = killed by signal 9, None = runs); sets: {id: {'wanted', 'ready', 'up',
-        'failure', 'engines': {index: process}}}; troubles: list of lines; log_tail: str; stopped: bool.
+        'failure', 'engines': {index: process}}}; ends: list of the last processes that ended, with 'set' and 'index' (None:
+        the controller) and 'expected'; ended: how many did; troubles: list of lines; log_tail: str; stopped: bool.
         """
     def wait(self, seen: int, timeout: float) -> int:
         """Wait until the generation differs from `seen`, or `timeout` seconds; returns it. Honours Ctrl-C."""
@@ -264,6 +273,7 @@ class EngineCore:
         properties: str = "{}",
         version: str = "",
         lifeline: int = -1,
+        restart_code: int = 0,
         log_descriptor: int = 2,
         log_level: int = 20,
     ) -> None: ...

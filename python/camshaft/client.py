@@ -527,9 +527,18 @@ class Client(HubQueries, TaskControl, ClientNames):
     def shutdown(
         self, targets: Any = "all", restart: bool = False, hub: bool = False, block: bool | None = None
     ) -> None:
-        """Stop engines; with `hub`, all of them and the controller, and close this client."""
+        """Stop engines; with `hub`, all of them and the controller, and close this client.
+
+        With `restart`, whoever watches their processes (`ipcluster`, `Cluster`) starts them again, with new ids; a call
+        that blocks waits until they are there. RuntimeError when nobody would.
+        """
         if restart:
-            raise NotImplementedError("engine restart is not supported: stop the engines and start new ones")
+            from .restarting import restart_engines
+
+            if hub:
+                raise ValueError("a controller is not restarted by its clients: stop the cluster and start it again")
+            restart_engines(self, targets, self.block if block is None else block)
+            return
         everything = hub or isinstance(targets, str) or targets is None
         if not everything or self._engines():
             result = self._control("shutdown_request", {"restart": False}, "all" if hub else targets, "shutdown")

@@ -90,10 +90,11 @@ class HubQueries:
     ) -> AsyncResult | AsyncHubResult:
         """The result of earlier messages: indexes of the history (default: the last), msg_ids, AsyncResults, or a list.
 
-        Messages of other clients are asked from the controller. TypeError for other things; KeyError for unknown ids.
+        One message, or an AsyncResult of one value, gives one value; anything else a list. Messages of other clients
+        are asked from the controller. TypeError for other things; KeyError for unknown ids.
         """
         wanted = -1 if indices_or_msg_ids is None else indices_or_msg_ids
-        single = isinstance(wanted, int | str)
+        single = isinstance(wanted, int | str) or (isinstance(wanted, AsyncResult) and wanted._single)
         ids = self._ids_of(wanted)
         if all(msg_id in self._by_id for msg_id in ids):
             parts = [self._by_id[msg_id]._part(msg_id) for msg_id in ids]

@@ -273,6 +273,10 @@ class Run final {
                      : "IPython cluster: stopping, because there is no controller");
     }
     if (const auto* one = std::get_if<action::EngineStopped>(&report.what)) on_engine_end(*one, report);
+    if (const auto* one = std::get_if<action::EngineRestarted>(&report.what)) {
+      console_.say(fmt::format("IPython cluster: engine process {} of set {} was started again", one->engine.index,
+                               one->engine.set));
+    }
     if (std::holds_alternative<action::AllStopped>(report.what)) {
       console_.say("IPython cluster: stopped");
       finish(0);

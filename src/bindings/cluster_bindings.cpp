@@ -8,7 +8,10 @@
 #include <nanobind/stl/vector.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <memory>
+#include <thread>
 
 #include "service/cluster_thread.hpp"
 
@@ -70,7 +73,17 @@ nb::dict to_python(const ClusterSnapshot& snapshot) {
     one["engines"] = engines;
     sets[nb::str(id.c_str(), id.size())] = one;
   }
+  nb::list ends;
+  for (const auto& end : snapshot.ends) {
+    nb::dict one = to_python(end.process);
+    one["set"] = end.engine ? nb::cast(end.engine->set) : nb::none();
+    one["index"] = end.engine ? nb::cast(end.engine->index) : nb::none();
+    one["expected"] = end.expected;
+    ends.append(one);
+  }
   nb::dict out;
+  out["ends"] = ends;
+  out["ended"] = snapshot.ended;
   out["generation"] = snapshot.generation;
   out["controller"] = name_of(snapshot.controller);
   out["controller_process"] =
@@ -97,11 +110,26 @@ class LocalCluster final {
       (void)thread_.release();
       return;
     }
+    const std::unique_ptr<ClusterThread> last = std::move(thread_);  // from now on nobody finds it
     const nb::gil_scoped_release unlocked;
-    thread_.reset();
+    while (users_.load() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 
+  /// Somebody uses the thread without the GIL: close() lets them finish.
+  class Use {
+   public:
+    explicit Use(LocalCluster& cluster) : thread(cluster.thread()), users_(cluster.users_) { ++users_; }
+    ~Use() { --users_; }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+    ClusterThread& thread;
+
+   private:
+    std::atomic<int>& users_;
+  };
+
  private:
+  std::atomic<int> users_ = 0;
   std::unique_ptr<ClusterThread> thread_;
   int pid_ = ::getpid();
 };
@@ -172,10 +200,10 @@ void bind_cluster(nb::module_& module) {
       .def(
           "start_controller",
           [](LocalCluster& self) {
-            auto& thread = self.thread();
+            const LocalCluster::Use use(self);
             const auto done = [&] {
               const nb::gil_scoped_release unlocked;
-              return thread.start_controller();
+              return use.thread.start_controller();
             }();
             require(done);
           },
@@ -183,10 +211,10 @@ void bind_cluster(nb::module_& module) {
       .def(
           "adopt_controller",
           [](LocalCluster& self) {
-            auto& thread = self.thread();
+            const LocalCluster::Use use(self);
             const auto done = [&] {
               const nb::gil_scoped_release unlocked;
-              return thread.adopt_controller();
+              return use.thread.adopt_controller();
             }();
             require(done);
           },
@@ -205,23 +233,50 @@ void bind_cluster(nb::module_& module) {
           },
           nb::arg("signum"), nb::arg("set_id") = nb::none(), "Send a signal to all engines, or those of one set.")
       .def(
+          "stop_engine",
+          [](LocalCluster& self, const std::string& set, int index) {
+            self.thread().stop_engine({set, index});
+          },
+          nb::arg("set_id"), nb::arg("index"), "Ask one engine to stop; if it does not within 5 s it is killed.")
+      .def(
+          "restart_engine",
+          [](LocalCluster& self, const std::string& set, int index) {
+            self.thread().restart_engine({set, index});
+          },
+          nb::arg("set_id"), nb::arg("index"), "Start one engine again; if it runs, it is stopped first.")
+      .def(
+          "signal_engine",
+          [](LocalCluster& self, const std::string& set, int index, int number) {
+            self.thread().signal_engine({set, index}, number);
+          },
+          nb::arg("set_id"), nb::arg("index"), nb::arg("signum"), "Send a signal to one engine.")
+      .def(
+          "save",
+          [](LocalCluster& self) {
+            const LocalCluster::Use use(self);
+            const nb::gil_scoped_release unlocked;
+            use.thread.save();
+          },
+          "Write the cluster file once more, or remove it when nothing runs, and bring the snapshot up to date.")
+      .def(
           "stop", [](LocalCluster& self) { self.thread().stop(); }, "Ask engines, then the controller, to stop.")
       .def(
           "snapshot", [](LocalCluster& self) { return to_python(self.thread().snapshot()); },
-          "What is known now: generation, controller, controller_process, sets, troubles, log_tail, stopped.")
+          "What is known now: generation, controller, controller_process, sets, ends, ended, troubles, log_tail, "
+          "stopped.")
       .def(
           "wait",
           [](LocalCluster& self, std::uint64_t seen, double timeout) {
             // Short slices: Ctrl-C must be seen, and this thread is where Python handles it.
-            auto& thread = self.thread();
             const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(timeout);
             for (;;) {
               const auto left = std::chrono::duration_cast<Duration>(until - std::chrono::steady_clock::now());
               const auto slice = std::min<Duration>(left, std::chrono::milliseconds(50));
               std::uint64_t now = 0;
               {
+                const LocalCluster::Use use(self);
                 const nb::gil_scoped_release unlocked;
-                now = thread.wait(seen, slice);
+                now = use.thread.wait(seen, slice);
               }
               if (PyErr_CheckSignals() != 0) throw nb::python_error();
               if (now != seen || left <= slice) return now;

@@ -47,6 +47,9 @@ std::optional<TimePoint> Supervisor::deadline() const {
       consider(*set.kill_at);
     else if (set.spawned && !set.ready && !set.failed)
       consider(set.ready_by);
+    for (const auto& [index, engine] : set.alive) {
+      if (engine.kill_at && !set.kill_at) consider(*engine.kill_at);
+    }
   }
   return first;
 }
@@ -143,9 +146,12 @@ void Supervisor::on(const event::EngineGone& gone, TimePoint now, Actions& out) 
   EngineSet& set = found->second;
   const auto engine = set.alive.find(gone.engine.index);
   if (engine == set.alive.end()) return;
-  const bool expected = engine->second.asked_to_stop;
+  const bool asks = gone.exit == Exit{kRestartCode, 0} && !engine->second.asked_to_stop;
+  const bool again = (engine->second.again || asks) && !set.kill_at;
+  const bool expected = engine->second.asked_to_stop || asks;
   set.alive.erase(engine);
   out.emplace_back(action::EngineStopped{gone.engine, gone.exit, set.ready, expected, alive()});
+  if (again) return start_again(gone.engine, out);
   if (!expected && !set.ready && !set.failed) fail(found->first, set, gone.engine, now, out);
 }
 
@@ -159,6 +165,48 @@ void Supervisor::fail(const std::string& id, EngineSet& set, std::optional<Engin
 void Supervisor::on(const event::StopEngines& stop, TimePoint now, Actions& out) {
   const auto found = sets_.find(stop.set);
   if (found != sets_.end()) stop_set(found->first, found->second, now, out);
+}
+
+void Supervisor::on(const event::StopEngine& stop, TimePoint now, Actions& out) {
+  const auto found = sets_.find(stop.engine.set);
+  if (found == sets_.end()) return;
+  EngineSet& set = found->second;
+  const auto engine = set.alive.find(stop.engine.index);
+  if (engine == set.alive.end() || set.kill_at) return;
+  engine->second.again = false;
+  if (!set.ready && set.wanted > 1 && !engine->second.asked_to_stop) --set.wanted;
+  stop_engine(stop.engine, engine->second, now, out);
+}
+
+void Supervisor::on(const event::RestartEngine& restart, TimePoint now, Actions& out) {
+  const EngineRef& ref = restart.engine;
+  if (stopping_ || controller_ == Controller::none || controller_ == Controller::starting) return;
+  const auto found = sets_.find(ref.set);
+  if (found != sets_.end() && found->second.kill_at) return;
+  if (found != sets_.end()) {
+    if (const auto engine = found->second.alive.find(ref.index); engine != found->second.alive.end()) {
+      engine->second.again = true;
+      return stop_engine(ref, engine->second, now, out);
+    }
+  } else {  // its last engine has ended, so that it was forgotten
+    EngineSet& set = sets_[ref.set];
+    set.wanted = 1;
+    set.spawned = set.ready = true;
+  }
+  start_again(ref, out);
+}
+
+void Supervisor::stop_engine(const EngineRef& ref, Engine& engine, TimePoint now, Actions& out) {
+  if (engine.asked_to_stop) return;
+  engine.asked_to_stop = true;
+  engine.kill_at = now + limits_.grace;
+  out.emplace_back(action::SignalEngine{ref, SIGTERM});
+}
+
+void Supervisor::start_again(const EngineRef& ref, Actions& out) {
+  sets_[ref.set].alive[ref.index] = Engine{};
+  out.emplace_back(action::SpawnEngine{ref});
+  out.emplace_back(action::EngineRestarted{ref});
 }
 
 void Supervisor::stop_set(const std::string& id, EngineSet& set, TimePoint now, Actions& out) {
@@ -198,6 +246,12 @@ void Supervisor::on(const event::Tick&, TimePoint now, Actions& out) {
       set.kill_at = now + limits_.grace;
     } else if (!set.kill_at && set.spawned && !set.ready && !set.failed && now >= set.ready_by) {
       fail(id, set, std::nullopt, now, out);
+    }
+    if (set.kill_at) continue;
+    for (auto& [index, engine] : set.alive) {
+      if (!engine.kill_at || now < *engine.kill_at) continue;
+      out.emplace_back(action::SignalEngine{{id, index}, SIGKILL});
+      engine.kill_at = now + limits_.grace;
     }
   }
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -22,6 +23,10 @@ struct Exit {
 };
 /// "exit code 3", "killed by signal 9 (Killed)".
 std::string describe(const Exit& exit);
+
+/// An engine that ends with this code asks to be started again. It hears of it by this variable of its environment.
+constexpr int kRestartCode = 75;
+constexpr std::string_view kRestartVariable = "CAMSHAFT_RESTART_CODE";
 
 /// One engine of one set; sets are named by whoever starts them.
 struct EngineRef {
@@ -52,12 +57,18 @@ struct EngineGone {
 struct StopEngines {
   std::string set;
 };
+struct StopEngine {
+  EngineRef engine;
+};
+struct RestartEngine {
+  EngineRef engine;  // one that runs is stopped first
+};
 struct StopAll {};
 struct Tick {};
 }  // namespace event
 using Event = std::variant<event::StartController, event::AdoptController, event::StartEngines, event::ControllerFiles,
                            event::HubAnswered, event::ControllerGone, event::EngineGone, event::StopEngines,
-                           event::StopAll, event::Tick>;
+                           event::StopEngine, event::RestartEngine, event::StopAll, event::Tick>;
 
 namespace action {
 struct SpawnController {
@@ -107,6 +118,11 @@ struct EngineStopped {
   int left;
   bool operator==(const EngineStopped&) const = default;
 };
+/// An engine was started again, as was asked for by somebody or by the engine itself; an EngineStopped came before.
+struct EngineRestarted {
+  EngineRef engine;
+  bool operator==(const EngineRestarted&) const = default;
+};
 /// A set that will not come up: an engine of it ended, or the time ran out.
 struct EnginesFailed {
   std::string set;
@@ -122,7 +138,7 @@ struct AllStopped {
 using Action =
     std::variant<action::SpawnController, action::SpawnEngine, action::SignalController, action::SignalEngine,
                  action::ControllerReady, action::Progress, action::EnginesReady, action::ControllerStopped,
-                 action::EngineStopped, action::EnginesFailed, action::AllStopped>;
+                 action::EngineStopped, action::EngineRestarted, action::EnginesFailed, action::AllStopped>;
 using Actions = std::vector<Action>;
 
 struct SupervisorLimits {
@@ -148,6 +164,8 @@ class Supervisor {
   enum class Controller { none, starting, ready, stopping, gone, adopted };
   struct Engine {
     bool asked_to_stop = false;
+    bool again = false;                // to be started once more when it has ended
+    std::optional<TimePoint> kill_at;  // while it is stopped by itself
   };
   struct EngineSet {
     int wanted = 0;
@@ -161,6 +179,8 @@ class Supervisor {
   };
   void spawn(const std::string& id, EngineSet& set, TimePoint now, Actions& out);
   void stop_set(const std::string& id, EngineSet& set, TimePoint now, Actions& out);
+  void stop_engine(const EngineRef& ref, Engine& engine, TimePoint now, Actions& out);
+  void start_again(const EngineRef& ref, Actions& out);
   void stop_controller(TimePoint now, Actions& out);
   void fail(const std::string& id, EngineSet& set, std::optional<EngineRef> culprit, TimePoint now, Actions& out);
   void settle(TimePoint now, Actions& out);
@@ -175,6 +195,8 @@ class Supervisor {
   void on(const event::ControllerGone&, TimePoint, Actions&);
   void on(const event::EngineGone&, TimePoint, Actions&);
   void on(const event::StopEngines&, TimePoint, Actions&);
+  void on(const event::StopEngine&, TimePoint, Actions&);
+  void on(const event::RestartEngine&, TimePoint, Actions&);
   void on(const event::StopAll&, TimePoint, Actions&);
   void on(const event::Tick&, TimePoint, Actions&);
 

@@ -159,6 +159,56 @@ TEST_F(Script, ASetCanBeStoppedAndStartedAgain) {
   EXPECT_THAT(feed(event::HubAnswered{{"c"}}), ElementsAre(action::Progress{"s", 1, 1}, action::EnginesReady{"s", 1}));
 }
 
+TEST_F(Script, OneEngineIsStoppedAndTheOthersGoOn) {
+  bring_up();
+  EXPECT_THAT(feed(event::StopEngine{e0}), ElementsAre(action::SignalEngine{e0, SIGTERM}));
+  EXPECT_THAT(feed(event::StopEngine{e0}), IsEmpty());
+  EXPECT_THAT(feed(event::StopEngine{{"s", 7}}), IsEmpty());
+  EXPECT_EQ(s.deadline(), t0 + 5s);
+  EXPECT_THAT(feed(event::Tick{}, 5s), ElementsAre(action::SignalEngine{e0, SIGKILL}));
+  EXPECT_THAT(feed(event::EngineGone{e0, {137, SIGKILL}}),
+              ElementsAre(action::EngineStopped{e0, {137, SIGKILL}, true, true, 1}));
+  EXPECT_EQ(s.deadline(), std::nullopt);
+  EXPECT_TRUE(s.running());
+}
+
+TEST_F(Script, ASetIsReadyWithoutAnEngineThatWasStoppedBefore) {
+  feed(event::StartController{});
+  feed(event::StartEngines{"s", 2});
+  feed(event::ControllerFiles{});
+  feed(event::StopEngine{e1});
+  feed(event::EngineGone{e1, {}});
+  EXPECT_THAT(feed(event::HubAnswered{{"a"}}), ElementsAre(action::Progress{"s", 1, 1}, action::EnginesReady{"s", 1}));
+}
+
+TEST_F(Script, OneEngineIsStartedAgain) {
+  bring_up();
+  EXPECT_THAT(feed(event::RestartEngine{e1}), ElementsAre(action::SignalEngine{e1, SIGTERM}));
+  EXPECT_THAT(feed(event::EngineGone{e1, {}}), ElementsAre(action::EngineStopped{e1, {}, true, true, 1},
+                                                           action::SpawnEngine{e1}, action::EngineRestarted{e1}));
+  feed(event::EngineGone{e1, {1, 0}});
+  EXPECT_THAT(feed(event::RestartEngine{e1}), ElementsAre(action::SpawnEngine{e1}, action::EngineRestarted{e1}));
+}
+
+TEST_F(Script, AnEngineAsksToBeStartedAgainByItsExitCode) {
+  bring_up();
+  EXPECT_THAT(feed(event::EngineGone{e0, {kRestartCode, 0}}),
+              ElementsAre(action::EngineStopped{e0, {kRestartCode, 0}, true, true, 1}, action::SpawnEngine{e0},
+                          action::EngineRestarted{e0}));
+  feed(event::StopAll{});
+  EXPECT_THAT(feed(event::EngineGone{e0, {kRestartCode, 0}}),
+              ElementsAre(action::EngineStopped{e0, {kRestartCode, 0}, true, true, 1}));
+}
+
+TEST_F(Script, TheLastEngineOfASetCanBeStartedAgain) {
+  bring_up();
+  feed(event::StopEngine{e0});
+  feed(event::EngineGone{e0, {}});
+  feed(event::EngineGone{e1, {1, 0}});
+  EXPECT_THAT(feed(event::RestartEngine{e0}), ElementsAre(action::SpawnEngine{e0}, action::EngineRestarted{e0}));
+  EXPECT_THAT(feed(event::StopAll{}), ElementsAre(action::SignalEngine{e0, SIGTERM}));
+}
+
 TEST_F(Script, StoppingNothingIsAtOnceDone) { EXPECT_THAT(feed(event::StopAll{}), ElementsAre(action::AllStopped{})); }
 
 TEST(ExitText, NamesCodeOrSignal) {

@@ -131,6 +131,8 @@ void ClusterService::start_engines(const std::string& set, int n) {
   handle(cluster::event::StartEngines{set, n, cluster::engine_process_count(config_.plan, n)});
 }
 void ClusterService::stop_engines(const std::string& set) { handle(cluster::event::StopEngines{set}); }
+void ClusterService::stop_engine(const cluster::EngineRef& engine) { handle(cluster::event::StopEngine{engine}); }
+void ClusterService::restart_engine(const cluster::EngineRef& engine) { handle(cluster::event::RestartEngine{engine}); }
 void ClusterService::stop() { handle(cluster::event::StopAll{}); }
 
 void ClusterService::signal_engines(const std::optional<std::string>& set, int number) {
@@ -195,10 +197,12 @@ void ClusterService::perform(const cluster::Action& what) {
                  [&](const action::SpawnEngine& one) {
                    const std::string connection = config_.send_connection ? engine_connection_.value_or("") : "";
                    const auto& [set, index] = one.engine;
-                   if (plan.engine_launcher.local())
-                     spawn(one.engine, cluster::engine_command(plan, set, index, connection));
-                   else
-                     spawn(one.engine, cluster::engine_processes(plan, set, set_sizes_[set], connection).front());
+                   if (plan.engine_launcher.local()) {
+                     auto command = cluster::engine_command(plan, set, index, connection);
+                     command.environment.emplace_back(cluster::kRestartVariable, std::to_string(cluster::kRestartCode));
+                     return spawn(one.engine, std::move(command));
+                   }
+                   spawn(one.engine, cluster::engine_processes(plan, set, set_sizes_[set], connection).front());
                  },
                  [&](const action::SignalController& one) { signal(std::nullopt, one.signal); },
                  [&](const action::SignalEngine& one) { signal(one.engine, one.signal); },

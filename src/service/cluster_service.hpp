@@ -60,6 +60,12 @@ class ClusterService final {
   void start_engines(const std::string& set, int n);
   void stop_engines(const std::string& set);
   void signal_engines(const std::optional<std::string>& set, int number);
+  void stop_engine(const cluster::EngineRef& engine);
+  /// Starts an engine of a set again; one that runs is stopped first.
+  void restart_engine(const cluster::EngineRef& engine);
+  void signal_engine(const cluster::EngineRef& engine, int number) { signal(engine, number); }
+  /// Writes the cluster file, or removes it when nothing runs.
+  void save();
   /// Stops engines, then the controller; ends with AllStopped.
   void stop();
 
@@ -91,7 +97,6 @@ class ClusterService final {
   void report(const cluster::Action& what);
   void round();
   void look_for_files();
-  void save();
   Process* find(const Key& key);
   std::string describe_end(const Key& key, const std::optional<cluster::Exit>& exit, std::string what) const;
 

@@ -9,6 +9,10 @@ namespace camshaft::service {
 
 using Phase = ClusterSnapshot::Phase;
 
+namespace {
+constexpr std::size_t kEndsKept = 256;
+}  // namespace
+
 ClusterThread::ClusterThread(ClusterConfig config) : loop_(clock_) {
   // Signals belong to the main thread, where Python waits for them.
   sigset_t all, before;
@@ -65,8 +69,30 @@ void ClusterThread::signal_engines(const std::optional<std::string>& set, int nu
   loop_.post([this, set, number] { cluster_->signal_engines(set, number); });
 }
 
+void ClusterThread::stop_engine(const cluster::EngineRef& engine) {
+  loop_.post([this, engine] { cluster_->stop_engine(engine); });
+}
+
+void ClusterThread::restart_engine(const cluster::EngineRef& engine) {
+  loop_.post([this, engine] { cluster_->restart_engine(engine); });
+}
+
+void ClusterThread::signal_engine(const cluster::EngineRef& engine, int number) {
+  loop_.post([this, engine, number] { cluster_->signal_engine(engine, number); });
+}
+
 void ClusterThread::stop() {
   loop_.post([this] { cluster_->stop(); });
+}
+
+void ClusterThread::save() {
+  const auto done = std::make_shared<std::promise<void>>();
+  loop_.post([this, done] {
+    cluster_->save();
+    refresh();
+    done->set_value();
+  });
+  done->get_future().wait();
 }
 
 ClusterSnapshot ClusterThread::snapshot() const {
@@ -82,6 +108,11 @@ std::uint64_t ClusterThread::wait(std::uint64_t seen, Duration timeout) const {
 
 void ClusterThread::on_report(const ClusterReport& report) {
   namespace action = cluster::action;
+  if (const auto* one = std::get_if<action::ControllerStopped>(&report.what)) {
+    note_end(std::nullopt, cluster_->controller(), one->expected);
+  } else if (const auto* end = std::get_if<action::EngineStopped>(&report.what)) {
+    note_end(end->engine, cluster_->engines()[end->engine.set][end->engine.index], end->expected);
+  }
   {
     const std::lock_guard lock(mutex_);
     if (!report.message.empty()) {
@@ -98,6 +129,15 @@ void ClusterThread::on_report(const ClusterReport& report) {
     if (std::holds_alternative<action::AllStopped>(report.what)) snapshot_.stopped = true;
   }
   refresh();
+}
+
+void ClusterThread::note_end(std::optional<cluster::EngineRef> engine, std::optional<ProcessStatus> process,
+                             bool expected) {
+  if (!process || !process->exit) return;  // a controller that is late ends later
+  const std::lock_guard lock(mutex_);
+  snapshot_.ends.push_back({std::move(engine), std::move(*process), expected});
+  if (snapshot_.ends.size() > kEndsKept) snapshot_.ends.pop_front();
+  ++snapshot_.ended;
 }
 
 void ClusterThread::refresh() {

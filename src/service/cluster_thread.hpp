@@ -5,6 +5,7 @@
 #pragma once
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -26,6 +27,13 @@ struct ClusterSnapshot {
   Phase controller = Phase::before;
   std::optional<ProcessStatus> controller_process;
   std::map<std::string, Set> sets;
+  struct End {                                 // of a process
+    std::optional<cluster::EngineRef> engine;  // nullopt = the controller
+    ProcessStatus process;
+    bool expected = false;  // somebody asked for it
+  };
+  std::deque<End> ends;               // the last ones, in order
+  std::uint64_t ended = 0;            // how many there were
   std::vector<std::string> troubles;  // one line each, in order
   std::string log_tail;               // that explains the last of them
   bool stopped = false;               // nothing of it is left
@@ -44,7 +52,12 @@ class ClusterThread final {
   void start_engines(const std::string& set, int n);
   void stop_engines(const std::string& set);
   void signal_engines(const std::optional<std::string>& set, int number);
+  void stop_engine(const cluster::EngineRef& engine);
+  void restart_engine(const cluster::EngineRef& engine);
+  void signal_engine(const cluster::EngineRef& engine, int number);
   void stop();
+  /// Writes the cluster file once more, and brings the snapshot up to date; returns when that is done.
+  void save();
 
   ClusterSnapshot snapshot() const;
   /// Waits for a change since generation `seen`, or the timeout; returns the generation.
@@ -53,6 +66,7 @@ class ClusterThread final {
  private:
   Result<Done> call(Result<Done> (ClusterService::*start)());
   void on_report(const ClusterReport& report);
+  void note_end(std::optional<cluster::EngineRef> engine, std::optional<ProcessStatus> process, bool expected);
   void refresh();
 
   SystemClock clock_;

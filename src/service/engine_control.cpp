@@ -56,12 +56,19 @@ void EngineService::answer_control(const wire::Message& message, const engine::C
   } else if (std::holds_alternative<engine::KernelInfoRequest>(request)) {
     send_control_reply(message, type, config_.kernel_info);
   } else if (const auto* shutdown = std::get_if<engine::ShutdownRequest>(&request)) {
+    if (shutdown->restart && config_.restart_code == 0) {
+      send_control_reply(message, type,
+                         wire::error_content("RuntimeError",
+                                             "nobody would start this engine again: only engines that ipcluster or "
+                                             "Cluster has started on its own machine restart; it goes on"));
+      return;
+    }
     const std::string content = fmt::format(R"({{"status": "ok", "restart": {}}})", shutdown->restart);
     send_control_reply(message, type, content);
     const ParentPtr parent = make_parent(message);
     send_iopub(*parent, "shutdown_reply", content, "{}", {});
-    log_.info("shutdown requested: stopping");
-    begin_stop(0, kStopGrace);
+    log_.info("{} requested: stopping", shutdown->restart ? "restart" : "shutdown");
+    begin_stop(shutdown->restart ? config_.restart_code : 0, kStopGrace);
   } else if (const auto* bad = std::get_if<engine::BadControl>(&request)) {
     send_control_reply(message, type, wire::error_content(bad->ename, bad->evalue));
   } else {

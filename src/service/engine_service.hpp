@@ -45,6 +45,7 @@ struct EngineConfig {
   std::string properties = "{}";   // what the engine tells of itself when it registers: a JSON object
   std::string version;
   int lifeline = -1;       // a descriptor: its end is the engine's end
+  int restart_code = 0;    // the exit code that lets somebody start the engine again; 0 = nobody does
   int stop_requests = -1;  // a descriptor that SIGTERM's handler writes to
   int wake_ups = -1;       // a descriptor that Python's signal handlers write to
 };

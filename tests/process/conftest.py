@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from interop import Sites
-from processes import ClusterUnderTest, Processes, start_cluster
+from processes import BIN, ClusterUnderTest, Processes, start_cluster
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +37,10 @@ def rc(four: ClusterUnderTest) -> Iterator[Any]:
     client.clear(block=True)
     yield client
     client.close()
+
+
+@pytest.fixture
+def our_programs(processes: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`camshaft.Cluster`, here and in processes of the test, starts the programs of this tree."""
+    monkeypatch.setenv("CAMSHAFT_BIN", str(BIN))
+    processes.env["CAMSHAFT_BIN"] = str(BIN)

@@ -137,3 +137,12 @@ def test_qtconsole_is_told_where_the_engine_is(rc: Any, kernel: BlockingKernelCl
 def test_elsewhere_it_is_refused() -> None:
     with pytest.raises(RuntimeError, match="works on an engine only"):
         ipp.bind_kernel()
+
+
+@pytest.mark.parametrize("code", ["input('name? ')", "import getpass; getpass.getpass('name? ')"])
+def test_input_is_refused_in_one_line(rc: Any, kernel: BlockingKernelClient, code: str) -> None:
+    reply, _ = run(kernel, code)
+    assert reply["ename"] == "StdinNotImplementedError"
+    assert reply["evalue"].startswith("nobody can answer input('name? ') on an engine")
+    with pytest.raises(ipp.RemoteError, match="nobody can answer input"):
+        rc[0].apply_sync(eval, "input('x')")

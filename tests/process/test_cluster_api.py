@@ -7,35 +7,16 @@ import os
 import signal
 import sys
 import textwrap
-from pathlib import Path
 
 import camshaft
 import pytest
-from processes import BIN, Processes, wait_until
+from clusters import alive, make, pids_of
+from processes import Processes, wait_until
 
 
 @pytest.fixture(autouse=True)
-def _our_programs(processes: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CAMSHAFT_BIN", str(BIN))
-    processes.env["CAMSHAFT_BIN"] = str(BIN)
-
-
-def make(processes: Processes, **options) -> camshaft.Cluster:
-    environment = {"CAMSHAFT_TEST_MARK": processes.mark}
-    return camshaft.Cluster(**{"n": 2, "profile": "api", "environment": environment, **options})
-
-
-def pids_of(cluster: camshaft.Cluster) -> list[int]:
-    engines = [engine["pid"] for group in cluster.engine_sets.values() for engine in group.values()]
-    assert cluster.controller_pid is not None
-    return [cluster.controller_pid, *engines]
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+def _ours(our_programs: None) -> None:
+    """Every test here starts our programs."""
 
 
 def test_a_with_block_has_all_engines_and_leaves_nothing(processes: Processes) -> None:

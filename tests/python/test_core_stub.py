@@ -1,7 +1,7 @@
 """The stub of the extension module agrees with what nanobind generates from the compiled one.
 
-`python/camshaft/_core.pyi` is the golden copy. Types are left out of the comparison: it says `str` where the generated
-one can only say `object`. Names, kinds, parameters and which of them have defaults must be the same.
+`python/camshaft/_core.pyi` is the golden copy. Names, kinds, parameters and which of them have defaults must be the
+same. So must types, but that the golden copy may say more: `str` for `object`, `list[str]` for `list`.
 """
 
 from __future__ import annotations
@@ -42,14 +42,61 @@ def parameters(arguments: ast.arguments) -> str:
     return ast.unparse(arguments)
 
 
+def types(body: list[ast.stmt], prefix: str = "") -> dict[str, str]:
+    """{'Class.method(parameter)': its type} for all definitions that have one; 'return' is a parameter, too."""
+    found: dict[str, str] = {}
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            found |= types(node.body, f"{prefix}{node.name}.")
+        elif isinstance(node, ast.FunctionDef) and node.name != "__getitem__":  # overloaded: no single type
+            arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+            given = [(one.arg, one.annotation) for one in arguments] + [("return", node.returns)]
+            for name, annotation in given:
+                if annotation is not None and name != "self":
+                    found[f"{prefix}{node.name}({name})"] = ast.unparse(annotation)
+    return found
+
+
+def agrees(generated: str, golden: str) -> bool:
+    """Whether the golden copy says the same type, or more about it."""
+    if generated.endswith(" | None"):
+        return golden.endswith(" | None") and agrees(generated.removesuffix(" | None"), golden.removesuffix(" | None"))
+    return generated in ("object", golden) or (generated.isidentifier() and golden.startswith(generated + "["))
+
+
 @pytest.fixture(scope="module")
-def generated() -> dict[str, str]:
+def stub() -> list[ast.stmt]:
     generator = StubGen(_core)
     generator.put(_core)
-    return members(ast.parse(generator.get()).body)
+    return ast.parse(generator.get()).body
 
 
-def test_the_stub_says_what_the_module_has(generated: dict[str, str]) -> None:
+def test_the_stub_says_which_types(stub: list[ast.stmt]) -> None:
+    golden, generated = types(ast.parse(GOLDEN.read_text(encoding="utf-8")).body), types(stub)
+    assert len(generated) > 100
+    wrong = {name: (one, golden.get(name)) for name, one in generated.items() if not agrees(one, golden.get(name, ""))}
+    assert not wrong, "{name: (type in the module, type in python/camshaft/_core.pyi)}"
+
+
+@pytest.mark.parametrize(
+    ("generated", "golden", "fine"),
+    [
+        ("int", "int", True),
+        ("int", "str", False),
+        ("object", "Callable[[], None]", True),
+        ("list", "list[str]", True),
+        ("list[str]", "list", False),
+        ("object | None", "str | None", True),
+        ("object | None", "str", False),
+        ("int | None", "str | None", False),
+    ],
+)
+def test_when_types_agree(generated: str, golden: str, fine: bool) -> None:
+    assert agrees(generated, golden) is fine
+
+
+def test_the_stub_says_what_the_module_has(stub: list[ast.stmt]) -> None:
+    generated = members(stub)
     golden = members(ast.parse(GOLDEN.read_text(encoding="utf-8")).body)
     assert len(golden) > 50
     assert sorted(golden) == sorted(generated), "python/camshaft/_core.pyi does not have the names of the module"

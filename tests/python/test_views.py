@@ -379,6 +379,7 @@ def test_history_and_get_result(rc, core):
     assert rc.history[-2:] == [*result.msg_ids, core.requests[-1].msg_id]
     assert rc.get_result(-2, owner=False).get() == 15
     assert view.get_result().get() == 15
+    assert rc.get_result(result).get() == 15
     assert rc.get_result([-2, -1]).get() == [15, 16]
     with pytest.raises(TypeError):
         rc.get_result(1.5)

@@ -129,3 +129,22 @@ def test_S3_4_processes_are_watched_signalled_and_cleaned_up(tmp_path: Path, mon
         wait_until(lambda: not rc.ids, "the engines to be gone")
     for pid in pids:
         wait_until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), "the end of all processes")
+
+
+def test_S3_15_processes_are_managed_by_a_simple_python_api(processes: Processes) -> None:
+    mark = {"CAMSHAFT_TEST_MARK": processes.mark}
+    cluster = ipp.Cluster(n=1, profile="scripted", environment=mark)
+    cluster.start_controller_sync()
+    ends: list[int] = []
+    cluster.on_engine_exit(lambda end: ends.append(end.pid))
+    cluster.start_engines_sync(2, "some")
+    with cluster.connect_client_sync() as rc:
+        cluster.signal_engines_sync(0, "some")
+        new = cluster.restart_engine_sync(rc.ids[0])
+        assert rc[new].apply_sync(abs, -1) == 1
+        assert len(cluster.scale_sync(1)) == 1
+        assert "some" in repr(cluster) and cluster.logs()["engines"]["some"]
+    found = ipp.ClusterManager().load_clusters(profile="scripted")
+    assert [one.controller_pid for one in found.values()] == [cluster.controller_pid]
+    cluster.stop_cluster_sync()
+    assert len(ends) == 3 and not cluster.running and ipp.ClusterManager().load_clusters() == {}

@@ -55,12 +55,13 @@ def main(argv: list[str] | None = None) -> NoReturn:
     if "" not in sys.path:
         sys.path.insert(0, "")
 
-    from . import comms, standins, streams
+    from . import comms, prompts, standins, streams
     from .host import Host
 
     host = Host(core, options)
     host.kernel_info = _kernel_info(_core)
     standins.install()
+    prompts.install()
     comms.install(host)
     streams.install(host)
     streams.follow_threads(host)
@@ -75,6 +76,7 @@ def _start(_core: Any, options: Options) -> Any:
             os.chdir(os.path.expanduser(options.work_dir))
         except OSError as error:
             fail(f"--work-dir: {error.strerror}: {options.work_dir}")
+    restart_code = os.environ.pop("CAMSHAFT_RESTART_CODE", None)  # set by who would start this engine again
     inherited = os.environ.pop("CAMSHAFT_LIFELINE_FD", None)
     lifeline = int(inherited) if inherited else None
     if options.mpi:
@@ -102,6 +104,7 @@ def _start(_core: Any, options: Options) -> Any:
             properties=_properties(options, _python()),
             version=_core.version(),
             lifeline=-1 if lifeline is None else lifeline,
+            restart_code=int(restart_code) if restart_code and restart_code.isdigit() else 0,
             log_descriptor=_log_descriptor(options),
             log_level=options.log_level,
         )
