@@ -16,14 +16,14 @@ void Reconciler::engine_back(const EngineId& engine, bool answers, Out& out) {
   const bool was_expected = expected_.erase(engine) > 0;
   if (expected_.empty()) until_.reset();
   here_.insert_or_assign(engine, answers);
-  if (was_expected && !answers) doubt_ = true;
+  if (was_expected && !answers) missing_.insert(engine);
   for (auto round = rounds_.begin(); round != rounds_.end();) {
     if (round->second.awaited.contains(engine)) {
       if (answers) {
         out.push_back(AskEngine{engine, round->first, round->second.ids});
       } else {
         round->second.awaited.erase(engine);
-        round->second.doubt = true;
+        round->second.missing.insert(engine);
       }
     }
     round = check(round, out);
@@ -33,16 +33,16 @@ void Reconciler::engine_back(const EngineId& engine, bool answers, Out& out) {
 void Reconciler::engine_gone(const EngineId& engine, Out& out) {
   here_.erase(engine);
   expected_.erase(engine);
-  if (earlier_.contains(engine)) doubt_ = true;
+  if (earlier_.contains(engine)) missing_.insert(engine);
   if (expected_.empty()) until_.reset();
   for (auto round = rounds_.begin(); round != rounds_.end();) {
     Round& open = round->second;
-    if (open.awaited.erase(engine) > 0) open.doubt = true;
+    if (open.awaited.erase(engine) > 0) open.missing.insert(engine);
     for (auto& [id, fate] : open.fates) {
       if (fate.found < Found::done || fate.where != engine) continue;
       if (fate.found == Found::held) ++open.not_held;
       fate = {};
-      open.doubt = true;
+      open.missing.insert(engine);
     }
     round = check(round, out);
   }
@@ -53,7 +53,7 @@ std::uint64_t Reconciler::ask(std::vector<MsgId> ids, Out& out) {
   for (const MsgId& id : ids)
     if (round.fates.try_emplace(id).second) round.ids.push_back(id);
   round.not_held = round.ids.size();
-  round.doubt = doubt_;
+  round.missing = missing_;
   round.awaited = expected_;
   const std::uint64_t number = ++last_round_;
   for (const auto& [engine, answers] : here_) {
@@ -106,18 +106,19 @@ Reconciler::Rounds::iterator Reconciler::check(Rounds::iterator round, Out& out)
 
 void Reconciler::conclude(Rounds::iterator at, Out& out) {
   Round& round = at->second;
-  Concluded concluded{at->first, {}, {}, {}, {}};
+  Concluded concluded{at->first, {}, {}, {}, {}, {}};
   for (MsgId& id : round.ids) {
     Fate& fate = round.fates.at(id);
     if (fate.found >= Found::done) {
       concluded.held.emplace_back(std::move(id), std::move(fate.where));
     } else {
       (fate.found == Found::lost ? concluded.lost
-       : round.doubt             ? concluded.doubtful
-                                 : concluded.unknown)
+       : round.missing.empty()   ? concluded.unknown
+                                 : concluded.doubtful)
           .push_back(std::move(id));
     }
   }
+  if (!concluded.doubtful.empty()) concluded.missing.assign(round.missing.begin(), round.missing.end());
   out.push_back(std::move(concluded));
 }
 

@@ -34,7 +34,8 @@ struct Concluded {
   std::vector<std::pair<MsgId, EngineId>> held;  // waits, runs or has ended there, and the reply is to be had
   std::vector<MsgId> lost;                       // has run, but its reply is not to be had
   std::vector<MsgId> unknown;                    // never ran
-  std::vector<MsgId> doubtful;                   // may have run on an engine that did not come back
+  std::vector<MsgId> doubtful;                   // may have run on an engine that did not come back,
+  std::vector<EngineId> missing{};               // one of these, in order
   bool operator==(const Concluded&) const = default;
 };
 
@@ -77,8 +78,8 @@ class Reconciler {
     std::vector<MsgId> ids;  // in the order of the question
     std::unordered_map<MsgId, Fate> fates;
     std::set<EngineId> awaited;
-    std::size_t not_held;  // ids that no engine holds as far as is known
-    bool doubt = false;
+    std::size_t not_held;        // ids that no engine holds as far as is known
+    std::set<EngineId> missing;  // gone, or cannot answer
   };
   using Rounds = std::map<std::uint64_t, Round>;
 
@@ -89,7 +90,7 @@ class Reconciler {
   std::set<EngineId> earlier_;     // served an earlier controller: may have run what this one has never seen
   std::set<EngineId> expected_;    // those of them that have not come back
   std::optional<TimePoint> until_;
-  bool doubt_ = false;  // one of the earlier engines is gone, or cannot answer
+  std::set<EngineId> missing_;  // earlier engines that are gone, or cannot answer
   Rounds rounds_;
   std::uint64_t last_round_ = 0;
 };

@@ -94,9 +94,9 @@ TEST_F(ReconcilerTest, AnEngineThatStaysAwayLeavesDoubt) {
   reconciler.tick(now + seconds(29), out);
   EXPECT_THAT(out, IsEmpty());
   reconciler.tick(now + seconds(30), out);
-  EXPECT_THAT(out, ElementsAre(Concluded{1, {{a, e1}}, {}, {}, {b}}));
+  EXPECT_THAT(out, ElementsAre(Concluded{1, {{a, e1}}, {}, {}, {b}, {e0}}));
   EXPECT_THAT(ask({c}), ElementsAre(AskEngine{e1, 2, {c}}));
-  EXPECT_THAT(told(e1, {}), ElementsAre(Concluded{2, {}, {}, {}, {c}})) << "the doubt stays";
+  EXPECT_THAT(told(e1, {}), ElementsAre(Concluded{2, {}, {}, {}, {c}, {e0}})) << "the doubt stays";
 }
 
 TEST_F(ReconcilerTest, AnEngineThatDiesTakesWhatItHeldWithIt) {
@@ -105,7 +105,7 @@ TEST_F(ReconcilerTest, AnEngineThatDiesTakesWhatItHeldWithIt) {
   ask({a, b});
   told(e0, {{a}, {}, {}});
   EXPECT_THAT(gone(e0), IsEmpty());
-  EXPECT_THAT(told(e1, {{}, {}, {b}}), ElementsAre(Concluded{1, {}, {b}, {}, {a}}));
+  EXPECT_THAT(told(e1, {{}, {}, {b}}), ElementsAre(Concluded{1, {}, {b}, {}, {a}, {e0}}));
 }
 
 TEST_F(ReconcilerTest, AnEngineThatCannotAnswerLeavesDoubtIfItWasThereBefore) {
@@ -113,7 +113,7 @@ TEST_F(ReconcilerTest, AnEngineThatCannotAnswerLeavesDoubtIfItWasThereBefore) {
   EXPECT_THAT(ask({a}), ElementsAre(Concluded{1, {}, {}, {a}, {}})) << "a newcomer has seen nothing";
   reconciler.expect({e0}, now + seconds(30));
   ask({a});
-  EXPECT_THAT(back(e0, false), ElementsAre(Concluded{2, {}, {}, {}, {a}}));
+  EXPECT_THAT(back(e0, false), ElementsAre(Concluded{2, {}, {}, {}, {a}, {e0}}));
 }
 
 TEST_F(ReconcilerTest, AnEngineThatCameBackAndDiedBeforeTheQuestionLeavesDoubt) {
@@ -122,7 +122,7 @@ TEST_F(ReconcilerTest, AnEngineThatCameBackAndDiedBeforeTheQuestionLeavesDoubt) 
   back(e1);
   gone(e0);
   ask({a});
-  EXPECT_THAT(told(e1, {}), ElementsAre(Concluded{1, {}, {}, {}, {a}}));
+  EXPECT_THAT(told(e1, {}), ElementsAre(Concluded{1, {}, {}, {}, {a}, {e0}}));
 }
 
 TEST_F(ReconcilerTest, ANewcomerThatDiesLeavesNoDoubt) {

@@ -117,6 +117,7 @@ struct Controller::Parts {
   void plan_addresses();
   void write_files();
   void expect_engines();
+  void keep_journal();
   void take_up_tasks();
   TaskResume::Records recorded_replies();
   void remove_files();
@@ -317,6 +318,15 @@ void Controller::Parts::expect_engines() {
   tasks->resume().expect(std::move(engines), (config.max_misses + 1) * config.heart_period);
 }
 
+// Where nobody may come back, nobody will ask.
+void Controller::Parts::keep_journal() {
+  if (!config.reuse) return;
+  std::filesystem::path stem = config.engine_state_file;
+  stem.replace_filename("dispatched-" + stem.stem().string());
+  tasks->resume().use(std::make_unique<DispatchJournal>(DispatchJournal::Options{.stem = std::move(stem)},
+                                                        earlier.has_value(), clock, log));
+}
+
 // Of clients that are gone as well: nobody else would send them again.
 void Controller::Parts::take_up_tasks() {
   auto left = read_earlier_tasks(config.records, signer);
@@ -338,15 +348,16 @@ TaskResume::Records Controller::Parts::recorded_replies() {
             found->push_back(std::move(**record));
         return hub::reply("", {});
       };
-      records->ask({"", look_up}, [this, found, to = std::move(to), then = std::move(then)](const hub::Answer&) mutable {
-        task_loop.post([this, found, to = std::move(to), then = std::move(then)] {
-          TaskResume::Found replies;
-          for (const hub::TaskRecord& record : *found)
-            if (Frames reply = reply_in(record, to, tasks->signer()); !reply.empty())
-              replies.push_back({record.id, std::move(reply), record.status == hub::Status::ok});
-          then(std::move(replies));
-        });
-      });
+      records->ask({"", look_up},
+                   [this, found, to = std::move(to), then = std::move(then)](const hub::Answer&) mutable {
+                     task_loop.post([this, found, to = std::move(to), then = std::move(then)] {
+                       TaskResume::Found replies;
+                       for (const hub::TaskRecord& record : *found)
+                         if (Frames reply = reply_in(record, to, tasks->signer()); !reply.empty())
+                           replies.push_back({record.id, std::move(reply), record.status == hub::Status::ok});
+                       then(std::move(replies));
+                     });
+                   });
     });
   };
 }
@@ -371,6 +382,7 @@ void Controller::Parts::remove_files() {
 
 Controller::Controller(ControllerConfig config, const Clock& clock, Log& log)
     : parts_(std::make_unique<Parts>(std::move(config), clock, log)) {
+  parts_->keep_journal();
   if (parts_->earlier) parts_->expect_engines();
   if (parts_->earlier) parts_->take_up_tasks();
   parts_->tasks->resume().use(parts_->recorded_replies());

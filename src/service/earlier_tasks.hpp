@@ -1,6 +1,5 @@
-// service/earlier_tasks.hpp: what a controller that was killed has left unfinished, read from its session's database and
-// made ready for the one that takes its place.
-// Thread: any; before the controller's loops run. Owns: nothing.
+// service/earlier_tasks.hpp: what a controller that was killed has left unfinished, read from its session's database
+// and made ready for the one that takes its place. Thread: any; before the controller's loops run. Owns: nothing.
 // Errors: a database that cannot be read is one line; a task that cannot be run from its record says why.
 #pragma once
 #include <string>

@@ -23,6 +23,14 @@ bool can_answer(const EngineId& engine) { return engine.value.starts_with("camsh
 
 }  // namespace
 
+void TaskResume::use(std::unique_ptr<DispatchJournal> journal) {
+  journal_ = std::move(journal);
+  journal_->use([this](const std::function<void(const MsgId&, const EngineId&)>& tell) {
+    for (const EngineId& engine : here_)
+      for (const auto& task : scheduler_.in_flight(engine)) tell(task.id, engine);
+  });
+}
+
 void TaskResume::expect(std::vector<EngineId> engines, Duration wait) {
   reconciler_.expect(std::move(engines), loop_.clock().now() + wait);
   schedule_tick();
@@ -122,6 +130,7 @@ void TaskResume::settle_in_flight(const EngineId& engine, const wire::Fates& fat
   std::vector<sched::Action> actions;
   for (const auto& task : asked.mapped()) {
     if (unknown.contains(task.id)) {
+      handed_back(task.id, engine);
       scheduler_.give_back(task, engine, loop_.clock().now(), actions);
     } else if (lost.contains(task.id)) {
       scheduler_.lose_result(task, engine, loop_.clock().now(), actions);
@@ -176,7 +185,11 @@ void TaskResume::perform(std::vector<sched::ReconcilerAction> actions) {
   for (sched::ReconcilerAction& action : actions) {
     if (auto* ask = std::get_if<sched::AskEngine>(&action)) {
       send_question(ask->engine, {ask->round, false, std::move(ask->ids)});
-    } else if (auto& concluded = std::get<sched::Concluded>(action); concluded.round == restore_round_) {
+      continue;
+    }
+    auto& concluded = std::get<sched::Concluded>(action);
+    settle_doubt(concluded);
+    if (concluded.round == restore_round_) {
       conclude_restore(std::move(concluded));
     } else {
       conclude(std::move(concluded));
@@ -184,6 +197,18 @@ void TaskResume::perform(std::vector<sched::ReconcilerAction> actions) {
   }
   schedule_tick();
   ask_again_later();
+}
+
+// What was never sent to an engine that stays away cannot have run there.
+void TaskResume::settle_doubt(sched::Concluded& concluded) const {
+  if (concluded.doubtful.empty() || !journal_) return;
+  const auto sent = journal_->sent_to(concluded.doubtful, concluded.missing);
+  if (!sent) return;
+  std::erase_if(concluded.doubtful, [&](MsgId& id) {
+    if (sent->contains(id)) return false;
+    concluded.unknown.push_back(std::move(id));
+    return true;
+  });
 }
 
 void TaskResume::conclude(sched::Concluded concluded) {

@@ -6,6 +6,7 @@
 // time.
 #pragma once
 #include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "net/loop.hpp"
 #include "sched/reconciler.hpp"
 #include "sched/scheduler.hpp"
+#include "service/dispatch_journal.hpp"
 #include "service/earlier_tasks.hpp"
 #include "service/origin.hpp"
 #include "wire/message.hpp"
@@ -45,11 +47,22 @@ class TaskResume final {
       : loop_(loop), origin_(origin), scheduler_(scheduler), hooks_(std::move(hooks)), log_(log) {}
 
   void use(Records records) { records_ = std::move(records); }
+  /// Knows what was sent to engines that do not come back. Without it, they may have run everything.
+  void use(std::unique_ptr<DispatchJournal> journal);
+  /// A task goes to an engine now, or has come back without having begun.
+  void sent(const MsgId& id, const EngineId& engine) {
+    if (journal_) journal_->sent(id, engine);
+  }
+  void handed_back(const MsgId& id, const EngineId& engine) {
+    if (journal_) journal_->handed_back(id, engine);
+  }
   /// Engines of an earlier controller that may come back within `wait`.
   void expect(std::vector<EngineId> engines, Duration wait);
   /// Unfinished tasks of an earlier controller, in the order in which they were submitted. They run once it is certain
   /// that they are not running.
   void restore(std::vector<EarlierTask> tasks);
+  /// Whether it is open where some of them are.
+  bool restoring() const { return restore_round_.has_value(); }
 
   void engine_back(const EngineId& engine);
   void engine_gone(const EngineId& engine);
@@ -72,6 +85,7 @@ class TaskResume final {
   };
   void ask_engines(ClientId client, Blob header, std::vector<MsgId> held, std::vector<MsgId> ids);
   void perform(std::vector<sched::ReconcilerAction> actions);
+  void settle_doubt(sched::Concluded& concluded) const;
   void conclude(sched::Concluded concluded);
   void conclude_restore(sched::Concluded concluded);
   void send_question(const EngineId& engine, wire::ResumeAsk ask);
@@ -90,6 +104,7 @@ class TaskResume final {
   Hooks hooks_;
   Log& log_;
   Records records_;
+  std::unique_ptr<DispatchJournal> journal_;
   sched::Reconciler reconciler_;
   std::unordered_map<std::uint64_t, Question> questions_;  // by round
   std::unordered_map<MsgId, EarlierTask> restoring_;       // tasks of restore(), until its round is over

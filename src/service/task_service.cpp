@@ -220,6 +220,7 @@ void TaskService::finish(wire::Message reply) {
   if (resume_.redirect(*id, reply)) return;
   EngineId engine(reply.parts.identities[0].str());
   resume_.arrived(*id, engine);
+  if (status->recalled || !status->dependencies_met) resume_.handed_back(*id, engine);
   reply_ = &reply;
   if (status->batches) to_engines_.learn(engine.value);
   feed(sched::Finished{std::move(*id), std::move(engine), outcome_of(*status), status->took});
@@ -238,6 +239,7 @@ void TaskService::perform_all() {
 }
 
 void TaskService::perform(const sched::Dispatch& action) {
+  resume_.sent(action.id, action.engine);
   to_engines_.add(action.engine.value, wire::split(*action.payload).value());
   tap_.dispatched(action.id, action.engine);
 }

@@ -1,0 +1,129 @@
+#include "service/dispatch_journal.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <memory>
+
+namespace camshaft::service {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::IsEmpty;
+using ::testing::Optional;
+using ::testing::UnorderedElementsAre;
+
+const EngineId e0("e0"), e1("e1");
+const MsgId a("a"), b("b"), c("c");
+
+struct DispatchJournalTest : ::testing::Test {
+  DispatchJournalTest() {
+    std::string name = (std::filesystem::temp_directory_path() / "camshaft-journal-XXXXXX").string();
+    folder = ::mkdtemp(name.data());
+  }
+  ~DispatchJournalTest() override { std::filesystem::remove_all(folder); }
+
+  std::unique_ptr<DispatchJournal> open(bool go_on, const std::string& boot = "boot", std::size_t entries = 1 << 16) {
+    return std::make_unique<DispatchJournal>(
+        DispatchJournal::Options{.stem = folder / "dispatched", .entries = entries, .boot = boot}, go_on, clock, log);
+  }
+  static auto sent(const DispatchJournal& journal, std::vector<EngineId> engines) {
+    const std::vector<MsgId> ids{a, b, c};
+    return journal.sent_to(ids, engines);
+  }
+  std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
+  }
+  FakeClock clock;
+  NullLog log;
+  std::filesystem::path folder;
+};
+
+TEST_F(DispatchJournalTest, TheNextControllerKnowsWhatWasSentWhere) {
+  {
+    const auto journal = open(false);
+    journal->sent(a, e0);
+    journal->sent(b, e1);
+    EXPECT_THAT(sent(*journal, {e0}), Optional(UnorderedElementsAre(a)));
+  }
+  const auto second = open(true);
+  EXPECT_THAT(sent(*second, {e0}), Optional(UnorderedElementsAre(a)));
+  second->sent(c, e0);
+  const auto third = open(true);
+  EXPECT_THAT(sent(*third, {e0}), Optional(UnorderedElementsAre(a, c)));
+  EXPECT_THAT(sent(*third, {e0, e1}), Optional(UnorderedElementsAre(a, b, c)));
+  EXPECT_THAT(sent(*third, {}), Optional(IsEmpty()));
+}
+
+TEST_F(DispatchJournalTest, WhatWasHandedBackIsNotThere) {
+  const auto journal = open(false);
+  journal->sent(a, e0);
+  journal->sent(a, e1);
+  journal->handed_back(a, e0);
+  EXPECT_THAT(sent(*journal, {e0}), Optional(IsEmpty()));
+  EXPECT_THAT(sent(*journal, {e0, e1}), Optional(UnorderedElementsAre(a)));
+  journal->sent(a, e0);
+  EXPECT_THAT(sent(*journal, {e0}), Optional(UnorderedElementsAre(a)));
+}
+
+TEST_F(DispatchJournalTest, AFreshControllerBeginsAnew) {
+  open(false)->sent(a, e0);
+  EXPECT_THAT(sent(*open(false), {e0}), Optional(IsEmpty()));
+  EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(DispatchJournalTest, WithoutTheForerunnersFilesNothingIsKnownForAWhile) {
+  const auto journal = open(true);
+  journal->sent(a, e0);
+  EXPECT_EQ(sent(*journal, {e0}), std::nullopt);
+  EXPECT_EQ(sent(*open(true), {e0}), std::nullopt) << "nor does the next one";
+  clock.advance(11min);
+  EXPECT_THAT(sent(*open(true), {e0}), Optional(UnorderedElementsAre(a)));
+}
+
+TEST_F(DispatchJournalTest, AfterALossOfPowerNothingIsBelieved) {
+  open(false, "boot")->sent(a, e0);
+  EXPECT_EQ(sent(*open(true, "another"), {e0}), std::nullopt);
+}
+
+TEST_F(DispatchJournalTest, AFileOfSomethingElseIsNotBelieved) {
+  std::ofstream(folder / "dispatched-7") << "text";
+  EXPECT_EQ(sent(*open(true), {e0}), std::nullopt);
+}
+
+TEST_F(DispatchJournalTest, OldEntriesLeaveButNotWhatIsInFlight) {
+  const auto journal = open(false);
+  journal->use([](const auto& tell) { tell(a, e0); });
+  journal->sent(a, e0);
+  journal->sent(b, e0);
+  for (int n = 0; n < 4 * (1 << 16); ++n) journal->sent(MsgId("n" + std::to_string(n)), e1);
+  journal->sent(c, e0);
+  EXPECT_THAT(sent(*journal, {e0}), Optional(UnorderedElementsAre(a, c)));
+  EXPECT_EQ(files(), 2u);
+}
+
+TEST_F(DispatchJournalTest, FilesOfEarlierControllersStayUntilNobodyAsks) {
+  open(false)->sent(b, e0);
+  const auto journal = open(true);
+  const auto fill = [&] {
+    for (int n = 0; n < 4 * (1 << 16); ++n) journal->sent(MsgId("n" + std::to_string(n)), e1);
+  };
+  fill();
+  EXPECT_THAT(sent(*journal, {e0}), Optional(UnorderedElementsAre(b)));
+  EXPECT_EQ(files(), 3u);
+  clock.advance(11min);
+  fill();
+  EXPECT_THAT(sent(*journal, {e0}), Optional(IsEmpty()));
+  EXPECT_EQ(files(), 2u);
+}
+
+TEST_F(DispatchJournalTest, AFolderThatIsNotThereIsNoHarm) {
+  DispatchJournal journal({.stem = folder / "nowhere" / "dispatched", .boot = "boot"}, false, clock, log);
+  journal.sent(a, e0);
+  EXPECT_EQ(sent(journal, {e0}), std::nullopt);
+}
+
+}  // namespace
+}  // namespace camshaft::service
