@@ -306,7 +306,8 @@ void Hub::give_up(WallTime now) {
   std::sort(left.begin(), left.end());
   const Json header{{"date", format_sortable_date(now)}};
   for (auto& [order, id] : left) {
-    const PyError error{"EngineError", fmt::format("The controller was stopped before task {} ended", py_repr(id.value))};
+    const PyError error{"EngineError",
+                        fmt::format("The controller was stopped before task {} ended", py_repr(id.value))};
     finish({.id = std::move(id),
             .engine = {},
             .status = Status::error,
