@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import stat
 import sys
 from collections.abc import Callable
@@ -185,3 +187,33 @@ def test_twenty_thousand_tasks_two_clients_four_engines(cluster: Start, tmp_path
         assert [result.get(PATIENCE) for result in mine_] == [-n for n in range(10_000)]
         assert runs(log) == list(range(10_000))
     assert os.path.getsize(logs[0]) > 0
+
+
+DURABLE_CLIENT = """
+import sys
+import camshaft
+
+rc = camshaft.Client(sys.argv[1], timeout=30)
+rc.wait_for_engines(1, timeout=60)
+view = rc.load_balanced_view()
+sent = [view.apply_async(abs, -n) for n in range(int(sys.argv[2]))]
+while not rc.db_query({"msg_id": sent[-1].msg_ids[0]}, keys=["msg_id"]):
+    pass  # the question was faster
+print("acknowledged", flush=True)
+rc.hub_history()
+"""
+
+
+@pytest.mark.parametrize("synchronous", ["NORMAL", "FULL"])
+def test_what_was_acknowledged_is_on_record(cluster: Start, synchronous: str) -> None:
+    """kill -9 in the moment of the acknowledgement: the file has everything that was submitted before."""
+    site = cluster(1, controller_args=["--restore", "--sqlitedb", f"--SQLiteDB.synchronous={synchronous}"])
+    user = site.processes.start([sys.executable, "-c", DURABLE_CLIENT, str(site.client_file), "3000"])
+    wait_until(lambda: "acknowledged" in user.output or not user.running, "the acknowledgement")
+    site.controller.kill()
+    assert "acknowledged" in user.output, user.output
+    (file,) = site.profile_dir.glob("tasks-*.db")
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        ((count,),) = db.execute('SELECT count(*) FROM "ipython-tasks"')
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert count == 3000
