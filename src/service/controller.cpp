@@ -15,6 +15,7 @@
 #include "service/record_stores.hpp"
 #include "service/relay_service.hpp"
 #include "service/task_service.hpp"
+#include "service/traffic_batch.hpp"
 #include "wire/batch.hpp"
 #include "wire/resume.hpp"
 
@@ -72,39 +73,6 @@ sched::Scheme scheme_of(const std::string& name) {
   if (const auto scheme = sched::scheme_named(name)) return *scheme;
   throw std::runtime_error(fmt::format("unknown task scheme '{}'", name));
 }
-
-// Collects what one thread saw and hands it to the hub's thread in batches: records are nobody's critical path, and
-// waking the hub for each message would cost the message a core on small machines.
-class TrafficBatch {
- public:
-  TrafficBatch(net::Loop& own_loop, net::Loop& hub_loop, std::function<void(std::vector<Traffic>)> deliver)
-      : own_loop_(own_loop), hub_loop_(hub_loop), deliver_(std::move(deliver)) {}
-  void add(Traffic seen) {
-    batch_.push_back(std::move(seen));
-    if (batch_.size() >= kFull) flush();
-    if (batch_.size() == 1 && !armed_) {
-      armed_ = true;
-      own_loop_.at(own_loop_.clock().now() + kDelay, [this] {
-        armed_ = false;
-        flush();
-      });
-    }
-  }
-  void flush() {
-    if (batch_.empty()) return;
-    hub_loop_.post([deliver = deliver_, batch = std::move(batch_)]() mutable { deliver(std::move(batch)); });
-    batch_ = {};
-  }
-
- private:
-  static constexpr std::size_t kFull = 512;
-  static constexpr Duration kDelay = std::chrono::milliseconds(10);
-  net::Loop& own_loop_;
-  net::Loop& hub_loop_;
-  std::function<void(std::vector<Traffic>)> deliver_;
-  std::vector<Traffic> batch_;
-  bool armed_ = false;  // a flush is due
-};
 
 }  // namespace
 
@@ -415,6 +383,8 @@ void Controller::run() {
   std::thread scheduling([&p] { p.task_loop.run(); });
   p.hub_loop.run();
 
+  p.relay_seen.close();
+  p.tasks_seen.close();
   p.hub->announce_shutdown();
   p.task_loop.post([&p] { p.tasks->drain(); });
   p.task_loop.post([&p] { p.task_loop.stop(); });

@@ -10,8 +10,9 @@
 #include <charconv>
 #include <cstring>
 #include <fstream>
-#include <set>
+#include <map>
 #include <system_error>
+#include <unordered_set>
 #include <utility>
 
 namespace camshaft::service {
@@ -50,9 +51,9 @@ std::string DispatchJournal::this_boot() {
   return text;
 }
 
-// Zero means that nothing was noted there, and the last bit of an engine says what was.
+// Zero means that nothing was noted there, and the last bits of an engine say what was.
 std::uint64_t DispatchJournal::print(const std::string& id) {
-  return (static_cast<std::uint64_t>(std::hash<std::string>{}(id)) | 2U) & ~std::uint64_t{1};
+  return (static_cast<std::uint64_t>(std::hash<std::string>{}(id)) | 4U) & ~(kBack | kCarried);
 }
 
 std::filesystem::path DispatchJournal::file(std::uint64_t number) const {
@@ -166,7 +167,9 @@ bool DispatchJournal::advance() {
   if (size_ < limit_) return map_window();
   if (!begin_file()) return false;
   limit_ = ~std::uint64_t{0};  // what is in flight all goes into one file
-  if (in_flight_) in_flight_([this](const MsgId& id, const EngineId& engine) { sent(id, engine); });
+  if (in_flight_)
+    in_flight_(
+        [this](const MsgId& id, const EngineId& engine) { note(print(id.value), print(engine.value) | kCarried); });
   if (!works_) return false;
   limit_ = size_ + options_.entries * sizeof(Entry);
   drop_old_files();
@@ -193,47 +196,46 @@ void DispatchJournal::remove() {
   }
 }
 
-std::optional<std::unordered_set<MsgId>> DispatchJournal::sent_to(std::span<const MsgId> ids,
-                                                                  std::span<const EngineId> engines) const {
+std::optional<DispatchJournal::Times> DispatchJournal::sent_elsewhere(std::span<const MsgId> ids,
+                                                                      const std::set<EngineId>& except) const {
   if (!works_ || (!complete_ && clock_.now() - since_ < options_.keep)) return std::nullopt;
-  std::unordered_set<std::uint64_t> tasks, places;
+  std::unordered_set<std::uint64_t> tasks, elsewhere;
   for (const MsgId& id : ids) tasks.insert(print(id.value));
-  for (const EngineId& engine : engines) places.insert(print(engine.value));
-  std::set<std::pair<std::uint64_t, std::uint64_t>> there;
-  for (const auto* numbers : {&earlier_, &own_}) {
-    for (const std::uint64_t number : *numbers) {
-      std::ifstream in(file(number), std::ios::binary);
-      in.seekg(kPage);
-      std::vector<Entry> some(kPage);
-      bool more = static_cast<bool>(in);
-      if (!more) return std::nullopt;
-      while (more) {
-        in.read(reinterpret_cast<char*>(some.data()), static_cast<std::streamsize>(some.size() * sizeof(Entry)));
-        const std::size_t count = static_cast<std::size_t>(in.gcount()) / sizeof(Entry);
-        more = count == some.size();
-        for (std::size_t i = 0; i < count; ++i) {
-          const auto [task, engine] = some[i];
-          if (task == 0 || engine == 0) {
-            more = false;
-            break;
-          }
-          const std::uint64_t place = engine & ~std::uint64_t{1};
-          if (!tasks.contains(task) || !places.contains(place)) continue;
-          if ((engine & 1U) == 0) {
-            there.emplace(task, place);
-          } else {
-            there.erase({task, place});
-          }
-        }
-      }
-    }
-  }
-  std::unordered_set<std::uint64_t> prints;
-  for (const auto& [task, place] : there) prints.insert(task);
-  std::unordered_set<MsgId> found;
+  for (const EngineId& engine : except) elsewhere.insert(print(engine.value));
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::int32_t> times;
+  const auto note = [&](std::uint64_t task, std::uint64_t engine) {
+    const std::uint64_t place = engine & ~(kBack | kCarried);
+    if (!tasks.contains(task) || elsewhere.contains(place)) return;
+    std::int32_t& count = times[{task, place}];
+    count = (engine & kCarried) != 0 ? std::max(count, 1) : std::max(count + ((engine & kBack) != 0 ? -1 : 1), 0);
+  };
+  for (const auto* numbers : {&earlier_, &own_})
+    for (const std::uint64_t number : *numbers)
+      if (!read(file(number), note)) return std::nullopt;
+  std::unordered_map<std::uint64_t, std::int32_t> by_task;
+  for (const auto& [where, count] : times)
+    if (count > 0) by_task[where.first] += count;
+  Times found;
   for (const MsgId& id : ids)
-    if (prints.contains(print(id.value))) found.insert(id);
+    if (const auto count = by_task.find(print(id.value)); count != by_task.end()) found.emplace(id, count->second);
   return found;
+}
+
+bool DispatchJournal::read(const std::filesystem::path& path,
+                           const std::function<void(std::uint64_t, std::uint64_t)>& tell) {
+  std::ifstream in(path, std::ios::binary);
+  in.seekg(kPage);
+  if (!in) return false;
+  std::vector<Entry> some(kPage);
+  while (true) {
+    in.read(reinterpret_cast<char*>(some.data()), static_cast<std::streamsize>(some.size() * sizeof(Entry)));
+    const std::size_t count = static_cast<std::size_t>(in.gcount()) / sizeof(Entry);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (some[i].task == 0 || some[i].engine == 0) return true;
+      tell(some[i].task, some[i].engine);
+    }
+    if (count < some.size()) return true;
+  }
 }
 
 }  // namespace camshaft::service

@@ -11,7 +11,7 @@
 #include <set>
 #include <span>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "core/ids.hpp"
@@ -43,11 +43,12 @@ class DispatchJournal final {
   /// To be noted before it is sent.
   void sent(const MsgId& id, const EngineId& engine) { note(print(id.value), print(engine.value)); }
   /// The engine had not begun it, and never will.
-  void handed_back(const MsgId& id, const EngineId& engine) { note(print(id.value), print(engine.value) | 1U); }
+  void handed_back(const MsgId& id, const EngineId& engine) { note(print(id.value), print(engine.value) | kBack); }
 
-  /// Those of `ids` that were sent to one of `engines` and not handed back, under this controller or an earlier one.
-  /// nullopt: not known.
-  std::optional<std::unordered_set<MsgId>> sent_to(std::span<const MsgId> ids, std::span<const EngineId> engines) const;
+  /// How often each of `ids` was sent to an engine and not handed back, under this controller or an earlier one; those
+  /// to `except` do not count. Only what is above zero; nullopt: not known.
+  using Times = std::unordered_map<MsgId, std::int32_t>;
+  std::optional<Times> sent_elsewhere(std::span<const MsgId> ids, const std::set<EngineId>& except) const;
 
   /// Nobody will ask any more: removes all files.
   void remove();
@@ -57,8 +58,10 @@ class DispatchJournal final {
 
  private:
   struct Entry {
-    std::uint64_t task, engine;  // engine: even: sent; odd: handed back
+    std::uint64_t task, engine;  // engine: with one of these, or sent
   };
+  static constexpr std::uint64_t kBack = 1;     // handed back
+  static constexpr std::uint64_t kCarried = 2;  // in flight when this file was begun: an earlier one said so already
   struct Header;
   static std::uint64_t print(const std::string& id);
 
@@ -75,6 +78,7 @@ class DispatchJournal final {
   void give_up(const std::string& what);
   void drop_old_files();
   std::filesystem::path file(std::uint64_t number) const;
+  static bool read(const std::filesystem::path& file, const std::function<void(std::uint64_t, std::uint64_t)>& tell);
   std::optional<std::int64_t> complete_from(const std::filesystem::path& file) const;
 
   Options options_;

@@ -199,16 +199,43 @@ void TaskResume::perform(std::vector<sched::ReconcilerAction> actions) {
   ask_again_later();
 }
 
-// What was never sent to an engine that stays away cannot have run there.
-void TaskResume::settle_doubt(sched::Concluded& concluded) const {
-  if (concluded.doubtful.empty() || !journal_) return;
-  const auto sent = journal_->sent_to(concluded.doubtful, concluded.missing);
-  if (!sent) return;
-  std::erase_if(concluded.doubtful, [&](MsgId& id) {
-    if (sent->contains(id)) return false;
-    concluded.unknown.push_back(std::move(id));
-    return true;
-  });
+// Doubt is about engines that cannot be asked: what was never sent to one of them has not run there, and what was may
+// have, however long ago that engine was lost.
+void TaskResume::settle_doubt(sched::Concluded& concluded) {
+  for (const auto* some : {&concluded.lost, &concluded.doubtful})
+    for (const MsgId& id : *some) spent_[id] = 1;
+  if (!journal_) return;
+  std::set<EngineId> asked;
+  for (const EngineId& engine : here_)
+    if (can_answer(engine)) asked.insert(engine);
+  std::vector<MsgId> ids = concluded.lost;
+  for (const auto* some : {&concluded.doubtful, &concluded.unknown}) ids.insert(ids.end(), some->begin(), some->end());
+  const auto times = journal_->sent_elsewhere(ids, asked);
+  if (!times) return;
+  const auto elsewhere = [&](const MsgId& id) {
+    const auto count = times->find(id);
+    return count == times->end() ? 0 : count->second;
+  };
+  for (const MsgId& id : concluded.lost) spent_[id] = 1 + elsewhere(id);
+  std::vector<MsgId> unsettled = std::exchange(concluded.doubtful, {});
+  unsettled.insert(unsettled.end(), concluded.unknown.begin(), concluded.unknown.end());
+  concluded.unknown.clear();
+  for (MsgId& id : unsettled) {
+    if (const std::int32_t count = elsewhere(id); count > 0) {
+      spent_[id] = count;
+      concluded.doubtful.push_back(std::move(id));
+    } else {
+      spent_.erase(id);
+      concluded.unknown.push_back(std::move(id));
+    }
+  }
+}
+
+bool TaskResume::charge(const MsgId& id, std::int32_t& retries) const {
+  const auto spent = spent_.find(id);
+  if (spent == spent_.end()) return true;
+  retries -= spent->second;
+  return retries >= 0;
 }
 
 void TaskResume::conclude(sched::Concluded concluded) {
@@ -249,10 +276,12 @@ void TaskResume::conclude(sched::Concluded concluded) {
   for (auto& [engine, ask] : resend) send_question(engine, std::move(ask));
   hooks_.to_client(
       origin_.message({Blob::of(question.client.value)}, wire::kResumeReply, question.header, wire::render(fates)));
-  if (claims_.empty()) return;
+  if (claims_.empty() && spent_.empty()) return;
   claims_until_ = loop_.clock().now() + kClaimsFor;
   loop_.at(claims_until_, [this] {
-    if (loop_.clock().now() >= claims_until_) claims_.clear();
+    if (loop_.clock().now() < claims_until_) return;
+    claims_.clear();
+    spent_.clear();
   });
 }
 
@@ -329,8 +358,7 @@ void TaskResume::conclude_restore(sched::Concluded concluded) {
     for (const MsgId& id : ids) {
       auto earlier = take(id);
       if (!earlier) continue;
-      if (earlier->task.requirements.retries > 0) {
-        --earlier->task.requirements.retries;
+      if (charge(id, earlier->task.requirements.retries)) {
         run_again(std::move(*earlier));
       } else {
         ++ended;

@@ -49,6 +49,9 @@ class TaskResume final {
   void use(Records records) { records_ = std::move(records); }
   /// Knows what was sent to engines that do not come back. Without it, they may have run everything.
   void use(std::unique_ptr<DispatchJournal> journal);
+  /// A task that is sent again after a break has so many retries less as it may have run before. False: it has used up
+  /// all of them.
+  bool charge(const MsgId& id, std::int32_t& retries) const;
   /// A task goes to an engine now, or has come back without having begun.
   void sent(const MsgId& id, const EngineId& engine) {
     if (journal_) journal_->sent(id, engine);
@@ -85,7 +88,7 @@ class TaskResume final {
   };
   void ask_engines(ClientId client, Blob header, std::vector<MsgId> held, std::vector<MsgId> ids);
   void perform(std::vector<sched::ReconcilerAction> actions);
-  void settle_doubt(sched::Concluded& concluded) const;
+  void settle_doubt(sched::Concluded& concluded);
   void conclude(sched::Concluded concluded);
   void conclude_restore(sched::Concluded concluded);
   void send_question(const EngineId& engine, wire::ResumeAsk ask);
@@ -111,6 +114,7 @@ class TaskResume final {
   std::optional<std::uint64_t> restore_round_;
   std::set<EngineId> here_;
   std::unordered_map<MsgId, EngineId> claims_;
+  std::unordered_map<MsgId, std::int32_t> spent_;  // runs before the break, of tasks that may be sent again
   TimePoint claims_until_{};
   std::unordered_map<MsgId, ClientId> wanted_;  // ended, but the reply has not reached the client
   std::unordered_map<EngineId, std::vector<sched::Scheduler::InFlight>> checks_;  // what an engine was asked about

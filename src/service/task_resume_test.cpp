@@ -139,8 +139,27 @@ TEST_F(TaskResumeTest, TheJournalKnowsWhatALostEngineHad) {
   answer_question(first, {});
   EXPECT_TRUE(hears("failed there"));
   EXPECT_TRUE(hears("sent never sent camshaft-e0"));
-  EXPECT_THAT(journal(true)->sent_to(std::vector{MsgId("never sent")}, std::vector{e0}),
-              ::testing::Optional(ElementsAre(MsgId("never sent"))));
+  EXPECT_THAT(journal(true)->sent_elsewhere(std::vector{MsgId("never sent")}, {}),
+              ::testing::Optional(ElementsAre(::testing::Pair(MsgId("never sent"), 1))));
+}
+
+TEST_F(TaskResumeTest, RunsBeforeTheCrashCountAsRetries) {
+  const auto journal = [&](bool go_on) {
+    return std::make_unique<DispatchJournal>(DispatchJournal::Options{.stem = folder / "dispatched", .boot = "boot"},
+                                             go_on, net.clock, net.log);
+  };
+  const EngineId lost_long_ago("camshaft-e9");
+  {
+    const auto before = journal(false);
+    for (const char* id : {"one", "one", "two", "three"}) before->sent(MsgId(id), lost_long_ago);
+    before->handed_back(MsgId("three"), lost_long_ago);
+  }
+  service.resume().use(journal(true));
+  service.engine_joined(e0, EngineNumber(0));
+  service.restore({{task("one", R"({"retries": 1})"), task("two", R"({"retries": 1})"), task("three")}, {}, {}});
+  answer_question(first, {});
+  EXPECT_TRUE(hears("failed one"));
+  EXPECT_TRUE(hears("sent two camshaft-e0"));
 }
 
 TEST_F(TaskResumeTest, ATaskThatIsNotWholeIsNotSent) {

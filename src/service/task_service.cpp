@@ -1,5 +1,7 @@
 #include "service/task_service.hpp"
 
+#include <fmt/format.h>
+
 #include <csignal>
 #include <memory>
 #include <utility>
@@ -176,6 +178,14 @@ void TaskService::submit(wire::Message request) {
     tap_.submitted(request);
     perform(sched::Fail{request.header.msg_id, client, payload, sched::FailureKind::invalid_dependency,
                         requirements.error().message, std::nullopt});
+    return;
+  }
+  if (!resume_.charge(request.header.msg_id, requirements->retries)) {
+    tap_.submitted(request);
+    perform(
+        sched::Fail{request.header.msg_id, client, payload, sched::FailureKind::engine_died,
+                    fmt::format("Task '{}' may have run as often as its retries allow", request.header.msg_id.value),
+                    std::nullopt});
     return;
   }
   actions_.clear();

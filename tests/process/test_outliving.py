@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import stat
 import sys
@@ -167,26 +166,6 @@ def test_a_controller_that_was_stopped_leaves_nothing_to_take_up(cluster: Start,
     assert any(isinstance(one, camshaft.RemoteError) for one in ended)
     assert client.load_balanced_view().apply_sync(abs, -3) == 3
     assert len(runs(log)) == done
-
-
-def test_twenty_thousand_tasks_two_clients_four_engines(cluster: Start, tmp_path: Path) -> None:
-    """kill -9 in the middle of 20,000 tasks: every one ends in one reply, and nothing runs twice."""
-    args = ["--restore", "--sqlitedb", "--hwm=50"]
-    site = cluster(4, controller_args=args)
-    clients = [site.client(), site.client()]
-    logs = [tmp_path / f"runs-{k}" for k in range(2)]
-    results = [
-        [client.load_balanced_view().apply_async(note, str(log), n, 0.002) for n in range(10_000)]
-        for client, log in zip(clients, logs, strict=True)
-    ]
-    wait_until(lambda: all(len(runs(log)) > 200 for log in logs), "some tasks to run")
-    site.controller.kill()
-    assert sum(len(runs(log)) for log in logs) < 20_000
-    cluster(0, controller_args=args)
-    for mine_, log in zip(results, logs, strict=True):
-        assert [result.get(PATIENCE) for result in mine_] == [-n for n in range(10_000)]
-        assert runs(log) == list(range(10_000))
-    assert os.path.getsize(logs[0]) > 0
 
 
 DURABLE_CLIENT = """
