@@ -33,7 +33,8 @@ test-mongo: build ## run the tests of --mongodb; needs Go 1.24, builds a server 
 
 chaos: build ## kill, stop and cut off the processes of a cluster at work, many times; prints what became of every task
 	@CAMSHAFT_CHAOS_CUT=30 $(PYTHON) -m pytest -q -p no:cacheprovider tests/chaos/test_network.py
-	@PYTHONPATH=tests $(PYTHON) tests/chaos/chaos.py --rounds 20
+	@CAMSHAFT_CHAOS_TASKS=20000 $(PYTHON) -m pytest -q -p no:cacheprovider tests/chaos/test_many_tasks.py
+	@PYTHONPATH=tests $(PYTHON) -m chaos.chaos --rounds 20
 
 BENCH_PYTHON := build/bench-venv/bin/python
 $(BENCH_PYTHON): bench/requirements.txt | setup

@@ -1,6 +1,6 @@
 """Chaos: a cluster at work while its processes are killed, stopped and cut off, as a seed says; then it is counted.
 
-As a program (`make chaos`): `PYTHONPATH=tests python tests/chaos/chaos.py --rounds 20 --seed 7`.
+As a program (`make chaos`): `PYTHONPATH=tests python -m chaos.chaos --rounds 20 --seed 7`.
 """
 
 from __future__ import annotations
@@ -293,7 +293,7 @@ def on_record(cluster: Cluster, user: User) -> dict[int, str]:
     found = {}
     for msg_id, metadata, content in rows:
         if msg_id in numbers:
-            good = json.loads(metadata)["status"] == "ok"
+            good = json.loads(metadata).get("status") == "ok"
             found[numbers[msg_id]] = "finished" if good else f"failed: {json.loads(content).get('ename')}"
     return found
 
@@ -307,7 +307,9 @@ def tally(plan: Round, cluster: Cluster, user: User, told: dict[int, str], kille
         assert ran[n] <= 1 + retries, f"{where} {n} ran {ran[n]} times with {retries} retries"
         plan.counts["segmentation faults"] += crash and ran[n]
     plan.counts["submitted"] += len(told)
-    plan.counts["of killed clients"] += len(told) if killed else 0
+    if killed:
+        plan.counts["of killed clients"] += len(told)
+        plan.counts["run, but not on record"] += len(set(ran) - set(told)) if plan.database else 0
     for n, outcome in told.items():
         plan.counts[outcome.partition(":")[0]] += 1
         if outcome == "finished":
