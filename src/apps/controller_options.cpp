@@ -8,6 +8,7 @@
 #include <iterator>
 #include <limits>
 
+#include "apps/batch_place.hpp"
 #include "apps/mongo_uri.hpp"
 #include "sched/schemes.hpp"
 #include "service/controller_config.hpp"
@@ -191,7 +192,16 @@ void add_session(OptionTable& table, ControllerOptions& o, Raw& raw) {
 /// Turns what was said into what it means; `env` fills what was not said.
 Result<Done> decide(ControllerOptions& o, const Raw& raw, const cluster::Environment& env) {
   const auto no = [](std::string why) { return Error{Errc::bad_value, std::move(why)}; };
-  if (!raw.ip.empty()) o.engine_ip = o.client_ip = raw.ip;
+  if (!raw.ip.empty()) {
+    o.engine_ip = o.client_ip = raw.ip;
+  } else if (const auto place = batch_place(env);
+             place && place->nodes > 1 && raw.engine_ip.empty() && raw.client_ip.empty()) {
+    o.engine_ip = o.client_ip = "*";
+    o.notices.push_back(
+        fmt::format("{} job {} has {} nodes: listening on all addresses, for engines on each of them "
+                    "(--ip=127.0.0.1 keeps to this one)",
+                    place->system, place->job, place->nodes));
+  }
   if (!raw.engine_ip.empty()) o.engine_ip = raw.engine_ip;
   if (!raw.client_ip.empty()) o.client_ip = raw.client_ip;
   for (const std::string& one : {raw.transport, raw.engine_transport, raw.client_transport}) {

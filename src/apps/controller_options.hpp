@@ -66,8 +66,8 @@ struct ControllerOptions : CommonOptions {
   int registration_timeout() const;
 };
 
-/// `arguments` without the program's name; `settings` are what configuration files say. `env` is asked for IPP_*,
-/// IPYTHONDIR, HOME and USER only.
+/// `arguments` without the program's name; `settings` are what configuration files say. `env` is asked for IPP_*, what
+/// batch systems tell their jobs, IPYTHONDIR, HOME and USER only.
 Result<ControllerOptions> parse_controller_options(std::span<const char* const> arguments,
                                                    const cluster::Environment& env,
                                                    std::span<const Setting> settings = {});

@@ -22,7 +22,8 @@ constexpr std::string_view kUsage =
     "    ipcluster list [-o json]      what runs\n"
     "    ipcluster clean [--force]     removes logs and the files of clusters that are gone\n"
     "    ipcluster create -p NAME      makes a profile with configuration files; --reset overwrites them\n"
-    "    ipcluster config [PROGRAM]    what is in force for ipcluster, ipcontroller and ipengine, and who said so\n\n"
+    "    ipcluster config [PROGRAM]    what is in force for ipcluster, ipcontroller and ipengine, and who said so\n"
+    "    ipcluster doctor              looks for what keeps a cluster from working, and says what to do\n\n"
     "What follows -- goes to ipcontroller as it is.";
 
 OptionTable::Names cluster_trait(OptionTable::Names names, const std::string& trait) {
@@ -135,7 +136,7 @@ Result<ClusterOptions> parse_cluster_options(std::span<const char* const> argume
   if (words.empty() && arguments.empty()) {
     options.text = "";
     return Error{Errc::bad_value,
-                 "say what to do: start, engines, stop, list or clean; create or config (ipcluster --help)"};
+                 "say what to do: start, engines, stop, list or clean; create, config or doctor (ipcluster --help)"};
   }
   options.command = words.empty() ? "start" : words.front();
   if (!words.empty()) words.erase(words.begin());

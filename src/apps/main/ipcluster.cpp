@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "apps/configuration.hpp"
+#include "apps/doctor.hpp"
 #include "apps/ipcluster_manage.hpp"
 #include "apps/ipcluster_options.hpp"
 #include "apps/ipcluster_profile.hpp"
@@ -43,6 +44,7 @@ int main(int argc, char** argv) try {
   if (*wrote) return 0;
   if (options->command == "create") return run_create(*options);
   if (options->command == "config") return run_config(*options);
+  if (options->command == "doctor") return run_doctor(*options);
   if (options->command == "nbextension") return run_nbextension(*options);
   if (options->command == "stop") return run_stop(*options);
   if (options->command == "list") return run_list(*options);
