@@ -7,6 +7,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "apps/launcher_settings.hpp"
+
 namespace camshaft::apps {
 namespace {
 
@@ -47,11 +49,14 @@ void add_words(OptionTable& table, OptionTable::Names names, std::vector<std::st
 /// Names are looked up when all is read, so that the message names what is known.
 struct LauncherChoice {
   std::string name = "local", options = "{}";
-  Result<cluster::Launcher> resolve(cluster::Role role) const {
+  Result<cluster::Launcher> resolve(cluster::Role role, const LauncherSettings& settings) const {
     auto found = cluster::find_launcher(name, role);
     if (!found) return found;
-    found->options = nlohmann::json::parse(options, nullptr, false);
-    if (found->options.is_object()) return found;
+    const auto own = nlohmann::json::parse(options, nullptr, false);
+    if (own.is_object()) {
+      found->options = settings.options_of(*found, role, own);
+      return found;
+    }
     return Error{Errc::bad_value,
                  fmt::format("{} is not an object in JSON such as {{\"mpi_args\": [\"-v\"]}}", options)};
   }
@@ -66,6 +71,7 @@ struct Everything {
   int signal = 2;
   bool ignored = false;
   LauncherChoice engines, controller;
+  LauncherSettings launchers;
   OptionTable table{"ipcluster", std::string(kUsage)};
 
   Everything() {
@@ -115,6 +121,7 @@ struct Everything {
     table.boolean({"Cluster.load_profile"}, ignored, "has no effect here: the profile's files are always read");
     table.boolean({"Cluster.send_engines_connection_env"}, ignored,
                   "has no effect: engines get the connection's data whenever their launcher can hand it over");
+    table.add_further(launchers.further());
     add_common(table,
                {"IPCluster", "IPClusterEngines", "IPClusterStart", "IPClusterStop", "IPClusterList", "IPClusterClean"},
                choice, options);
@@ -161,9 +168,9 @@ Result<ClusterOptions> parse_cluster_options(std::span<const char* const> argume
   options.controller_args.insert(options.controller_args.end(), parsed->after_dashes.begin(),
                                  parsed->after_dashes.end());
   options.json = all.format == "json";
-  auto engine_launcher = all.engines.resolve(cluster::Role::engines);
+  auto engine_launcher = all.engines.resolve(cluster::Role::engines, all.launchers);
   if (!engine_launcher) return engine_launcher.error();
-  auto controller_launcher = all.controller.resolve(cluster::Role::controller);
+  auto controller_launcher = all.controller.resolve(cluster::Role::controller, all.launchers);
   if (!controller_launcher) return controller_launcher.error();
   options.engine_launcher = std::move(*engine_launcher);
   options.controller_launcher = std::move(*controller_launcher);
