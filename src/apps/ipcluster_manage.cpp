@@ -106,7 +106,8 @@ int run_clean(const ClusterOptions& options) {
     const auto remove = [&](const fs::path& path) { removed += fs::remove(path, ignored) ? 1 : 0; };
     for (const auto& entry : fs::directory_iterator(profile.security_dir(), ignored)) {
       const std::string name = entry.path().filename().string();
-      const bool ours = name.rfind("cluster-", 0) == 0 || name.rfind("ipcontroller-", 0) == 0;
+      const bool ours =
+          name.rfind("cluster-", 0) == 0 || name.rfind("ipcontroller-", 0) == 0 || name.rfind("engines-", 0) == 0;
       if (ours && entry.path().extension() == ".json") remove(entry.path());
     }
     for (const auto& entry : fs::directory_iterator(profile.log_dir(), ignored)) {

@@ -74,6 +74,10 @@ fs::path cluster_file_path(const Profile& profile, std::string_view cluster_id) 
   return profile.security_dir() / fmt::format("cluster-{}.json", cluster_id);
 }
 
+fs::path joined_file_path(const Profile& profile, std::string_view cluster_id, int pid) {
+  return profile.security_dir() / fmt::format("engines-{}-{}.json", cluster_id, pid);
+}
+
 fs::path lock_path(const Profile& profile, std::string_view cluster_id) {
   return profile.pid_dir() / fmt::format("cluster-{}.lock", cluster_id);
 }

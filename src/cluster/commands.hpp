@@ -53,6 +53,8 @@ std::filesystem::path template_log_path(const LocalPlan& plan);
 std::filesystem::path client_connection_path(const Profile& profile, std::string_view cluster_id);
 std::filesystem::path engine_connection_path(const Profile& profile, std::string_view cluster_id);
 std::filesystem::path cluster_file_path(const Profile& profile, std::string_view cluster_id);
+/// <security>/engines-<id>-<pid>.json: the sets of one `ipcluster engines`, which joined the cluster.
+std::filesystem::path joined_file_path(const Profile& profile, std::string_view cluster_id, int pid);
 std::filesystem::path lock_path(const Profile& profile, std::string_view cluster_id);
 
 /// The words of a command line; '...' and "..." hold spaces, a list such as ["a", "b"] is taken as it is.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <system_error>
@@ -120,6 +122,7 @@ Result<Done> ClusterService::adopt_controller() {
   if (!probe) return probe.error();
   probe_ = std::move(*probe);
   engine_connection_ = std::move(*engine_text);
+  adopted_ = true;
   handle(cluster::event::AdoptController{});
   return Done{};
 }
@@ -370,12 +373,14 @@ void ClusterService::report(const cluster::Action& what) {
   listener_(out);
 }
 
-/// The cluster file says what runs; there is none when nothing does, nor for engines that joined another's controller.
+/// The cluster file says what runs, or a file of their own for engines that joined another's controller; there is none
+/// when nothing runs.
 void ClusterService::save() {
   const auto& plan = config_.plan;
   unsaved_ = false;
-  if (!lock_) return;
-  const fs::path path = cluster::cluster_file_path(plan.profile, plan.cluster_id);
+  if (!lock_ && !adopted_) return;
+  const fs::path path = adopted_ ? cluster::joined_file_path(plan.profile, plan.cluster_id, ::getpid())
+                                 : cluster::cluster_file_path(plan.profile, plan.cluster_id);
   cluster::ClusterRecord record;
   record.cluster_id = plan.cluster_id;
   record.profile_dir = plan.profile.dir.string();

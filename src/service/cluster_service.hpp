@@ -115,6 +115,7 @@ class ClusterService final {
   std::vector<cluster::Event> events_;    // waiting for the current one to be performed
   bool handling_ = false;
   bool unsaved_ = false;
+  bool adopted_ = false;  // the controller is somebody else's
   std::optional<net::TimerId> round_timer_;
 };
 

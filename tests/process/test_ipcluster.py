@@ -199,6 +199,36 @@ def test_engines_join_a_running_controller(processes: Processes) -> None:
         wait_until(lambda: len(rc.ids) == 1, "the engines' leave")
 
 
+def test_engines_that_joined_are_listed_and_stopped_with_the_cluster(processes: Processes) -> None:
+    first = start(processes, "-n", "1", "--cluster-id=a")
+    more = processes.start([*IPCLUSTER, "engines", "-n", "2", "--cluster-id=a"])
+    wait_until(lambda: STARTED in more.output, "more engines")
+    row = next(line.split() for line in run(processes, "list").stdout.splitlines() if " a " in line)
+    assert row[2:4] == ["True", "3"]
+    file = security(processes) / f"engines-a-{more.pid}.json"
+    joined = [one["pid"] for group in json.loads(file.read_text())["engines"]["sets"].values()
+              for one in group["engines"].values()]  # fmt: skip
+    assert len(joined) == 2
+    stopped = run(processes, "stop", "a")
+    assert stopped.returncode == 0, stopped.stderr
+    assert not any(map(alive, joined))
+    assert more.wait(20) == 0
+    assert first.wait(20) == 0
+    assert files(processes) == []
+
+
+def test_engines_of_a_controller_of_ones_own(cluster, processes: Processes) -> None:
+    started = cluster(0)
+    more = processes.start([*IPCLUSTER, "engines", "-n", "1"])
+    wait_until(lambda: STARTED in more.output, "engines")
+    row = next(line.split() for line in run(processes, "list").stdout.splitlines() if "''" in line)
+    assert row[2:4] == ["False", "1"]
+    assert run(processes, "stop").returncode == 0
+    assert more.wait(20) == 0
+    assert started.controller.running
+    assert started.client_file.exists()
+
+
 def test_engines_without_a_controller(processes: Processes) -> None:
     failed = run(processes, "engines", "-n", "1")
     assert failed.returncode == 1

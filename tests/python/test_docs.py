@@ -83,3 +83,17 @@ CODE_PATH = re.compile(r"`((?:src|python|tests|tools|examples|docs|adr|bench|cma
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_files_that_are_named_exist(page: Path) -> None:
     assert [path for path in CODE_PATH.findall(page.read_text()) if not (ROOT / path).exists()] == []
+
+
+def test_the_error_texts_that_pages_explain_exist() -> None:
+    """Each quoted line of "Why did my engines not come?" is one that the sources print, in the same words."""
+    sources = [*(ROOT / "src").rglob("*.cpp"), *(ROOT / "python").rglob("*.py")]
+    # Adjacent literals are one text; placeholders differ.
+    code = "".join(re.sub(r'"\s*\n\s*f?"', "", source.read_text()) for source in sources)
+    page = (ROOT / "docs" / "operations-engines.md").read_text()
+    lines = re.findall(r"^\| `([^`]+)`", page, re.MULTILINE)
+    assert len(lines) > 10
+    for line in lines:
+        for piece in re.split(r"…|tcp://127.0.0.1:", line):
+            words = piece.strip(" ():;,.'=")
+            assert words in code or len(words) < 4, f"{words!r} of {line!r} is printed nowhere"

@@ -47,6 +47,8 @@ def clean_environment(monkeypatch):
         ("--IPEngine.enable_nanny=False", "show", None),
         ("--Session.buffer_threshold=1", "show", None),
         ("--help", "show", "help"),
+        ("--help-all", "show", "help-all"),
+        ("-p=mpi", "profile", "mpi"),
         ("--version", "show", "version"),
     ],
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..engine.options import Options
 
-_HELP = {
+# of each trait of IPEngine, one line
+HELP = {
     "url_file": "connection file; None = that of the profile",
     "startup_command": "code to run at the start",
     "startup_script": "file to run at the start",
@@ -34,7 +35,7 @@ def engine_config_file() -> str:
         "",
         "c = get_config()  # noqa: F821",
     ]
-    for trait, help_text in _HELP.items():
+    for trait, help_text in HELP.items():
         value = getattr(options, TRAITS[f"IPEngine.{trait}"])
         lines += ["", f"# {help_text}", f"# c.IPEngine.{trait} = {value!r}"]
     return "\n".join(lines) + "\n"

@@ -10,7 +10,7 @@ import os
 import sys
 from _signal import SIGINT, signal
 
-from .configured import configured, show, write_config
+from .configured import configured, help_all, show, write_config
 from .options import HELP, Options, UsageError, fail
 
 TYPE_CHECKING = False  # typing itself takes long to import
@@ -34,8 +34,10 @@ def main(argv: list[str] | None = None) -> NoReturn:
         from .. import _core
     except ImportError as error:
         fail(f"the C++ core of camshaft cannot be loaded ({error}): build it with 'make build' or 'pip install .'")
-    if options.show == "help":
+    if options.show in ("help", "help-all"):
         print(HELP)
+        if options.show == "help-all":
+            print("\n" + help_all())
         sys.exit(0)
     if options.show == "version":
         print(_core.version())

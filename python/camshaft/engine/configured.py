@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def configured(argv: list[str]) -> Options:
     """Read a command line and the files of the profile that it names. UsageError: one line about either."""
     said = parse(argv)
-    if said.show in ("help", "version", "generate"):
+    if said.show in ("help", "help-all", "version", "generate"):
         return said
     found = files_of("ipengine", places(said.profile_folder()))
     if not said.config_files and not any(map(says_something, found)):
@@ -80,6 +80,19 @@ def show(options: Options) -> str:
     if options.show != "config":
         return json.dumps(values, indent=2)
     return "\n".join(f"{v['name']} = {v['value']!r}  # {v['origin']}" for v in values) or "# nothing but defaults"
+
+
+def help_all() -> str:
+    """Return what --help-all adds to --help: every trait."""
+    from ..config.defaults import HELP
+
+    lines = ["Options with long names only (also c.Class.trait in ipengine_config.py):"]
+    for name in TRAITS:
+        lines.append(f"  --{name}=VALUE")
+        about = HELP.get(name.partition(".")[2] if name.startswith("IPEngine.") else name)
+        if about:
+            lines.append(f"      {about}")
+    return "\n".join(lines)
 
 
 def write_config(options: Options, *, alone: bool) -> None:

@@ -199,7 +199,7 @@ _FLAGS: dict[str, tuple[str, Any]] = {
     "quiet": ("log_level", 50),
     "help": ("show", "help"),
     "h": ("show", "help"),
-    "help-all": ("show", "help"),
+    "help-all": ("show", "help-all"),
     "version": ("show", "version"),
     "V": ("show", "version"),
     "show-config": ("show", "config"),

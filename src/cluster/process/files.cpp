@@ -12,6 +12,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <system_error>
 
 namespace camshaft::cluster {
@@ -99,32 +100,70 @@ ClusterLock::~ClusterLock() {
 bool controller_lives(const ProcessId& process) { return alive(process, kControllerHint); }
 bool engine_lives(const ProcessId& process) { return alive(process, kEngineHint); }
 
-std::optional<FoundCluster> look_at(const fs::path& cluster_file) {
-  const auto text = read_text(cluster_file);
+namespace {
+
+constexpr std::string_view kClusterStart = "cluster-", kJoinedStart = "engines-", kEnding = ".json";
+
+std::optional<FoundCluster> look_at_file(const fs::path& path) {
+  const auto text = read_text(path);
   if (!text) return std::nullopt;
   const auto record = parse_cluster_record(*text);
   if (!record) return std::nullopt;
-  FoundCluster found{cluster_file, *record};
+  FoundCluster found{path, *record};
   found.supervisor_alive = alive(record->supervisor, record->supervisor_program);
   found.controller_alive = controller_lives(record->controller.process);
   for (const auto& [id, engines] : record->engine_sets) {
-    for (const auto& [index, engine] : engines) {
-      if (engine_lives(engine.process)) found.engines_alive += record->engines_per_process(id);
+    for (const auto& [index, engine] : engines) found.engines_alive += engine_lives(engine.process) ? 1 : 0;
+  }
+  return found;
+}
+
+/// The files in `folder` whose names begin so.
+std::vector<fs::path> json_files(const fs::path& folder, std::string_view start) {
+  std::vector<fs::path> files;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.path().filename().string().rfind(start, 0) == 0 && entry.path().extension() == kEnding) {
+      files.push_back(entry.path());
     }
+  }
+  return files;
+}
+
+}  // namespace
+
+std::optional<FoundCluster> look_at(const fs::path& cluster_file) {
+  auto found = look_at_file(cluster_file);
+  const std::string id = cluster_file.stem().string().substr(kClusterStart.size());
+  for (const fs::path& path : json_files(cluster_file.parent_path(), fmt::format("{}{}-", kJoinedStart, id))) {
+    auto one = look_at_file(path);
+    if (!one || one->record.cluster_id != id) continue;
+    one->engines_only = true;
+    if (!found) {
+      found = FoundCluster{cluster_file, {}};
+      found->engines_only = true;
+      found->record.cluster_id = id;
+      found->record.profile_dir = one->record.profile_dir;
+      found->record.engine_class = one->record.engine_class;
+    }
+    found->engines_alive += one->engines_alive;
+    found->joined.push_back(std::move(*one));
   }
   return found;
 }
 
 std::vector<FoundCluster> clusters_of(const Profile& profile) {
-  std::vector<FoundCluster> clusters;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(profile.security_dir(), ignored)) {
-    const std::string name = entry.path().filename().string();
-    if (name.rfind("cluster-", 0) != 0 || entry.path().extension() != ".json") continue;
-    if (auto found = look_at(entry.path())) clusters.push_back(std::move(*found));
+  std::set<std::string> ids;
+  for (const fs::path& path : json_files(profile.security_dir(), kClusterStart)) {
+    ids.insert(path.stem().string().substr(kClusterStart.size()));
   }
-  std::sort(clusters.begin(), clusters.end(),
-            [](const FoundCluster& a, const FoundCluster& b) { return a.record.cluster_id < b.record.cluster_id; });
+  for (const fs::path& path : json_files(profile.security_dir(), kJoinedStart)) {
+    if (const auto one = look_at_file(path)) ids.insert(one->record.cluster_id);
+  }
+  std::vector<FoundCluster> clusters;
+  for (const std::string& id : ids) {
+    if (auto found = look_at(cluster_file_path(profile, id))) clusters.push_back(std::move(*found));
+  }
   return clusters;
 }
 

@@ -40,11 +40,14 @@ class ClusterLock final {
 struct FoundCluster {
   std::filesystem::path file;
   ClusterRecord record;
+  bool engines_only = false;  // its controller is not ipcluster's: it stays, with its connection files
   bool supervisor_alive = false;
   bool controller_alive = false;
-  int engines_alive = 0;
+  int engines_alive = 0;             // with those of `joined`
+  std::vector<FoundCluster> joined;  // what `ipcluster engines` added
   bool running() const { return controller_alive || supervisor_alive || engines_alive > 0; }
 };
+/// nullopt when there is no such file, nor engines that joined a controller with its id.
 std::optional<FoundCluster> look_at(const std::filesystem::path& cluster_file);
 /// Clusters of one profile, or of all profiles in a folder; sorted by folder, then id.
 std::vector<FoundCluster> clusters_of(const Profile& profile);

@@ -26,6 +26,9 @@ bool end_all(const std::vector<Descriptor>& processes, Duration grace) {
 
 Result<Done> stop_cluster(const FoundCluster& found, const Profile& profile, Duration grace) {
   const ClusterRecord& record = found.record;
+  for (const FoundCluster& joined : found.joined) {
+    if (auto stopped = stop_cluster(joined, profile, grace); !stopped) return stopped;
+  }
   // A Python process that owns a cluster is no ipcluster: it must not be ended, and sees its children go.
   if (record.supervisor_program == "ipcluster") {
     const Descriptor supervisor = open_process(record.supervisor, record.supervisor_program);
@@ -54,6 +57,8 @@ Result<Done> stop_cluster(const FoundCluster& found, const Profile& profile, Dur
 void remove_cluster_files(const FoundCluster& found, const Profile& profile) {
   std::error_code ignored;
   std::filesystem::remove(found.file, ignored);
+  for (const FoundCluster& joined : found.joined) std::filesystem::remove(joined.file, ignored);
+  if (found.engines_only) return;
   const auto& args = found.record.controller_args;
   const bool reuse = std::any_of(args.begin(), args.end(), [](const std::string& one) {
     return one.find("reuse") != std::string::npos || one.find("restore") != std::string::npos;
