@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -40,6 +41,7 @@ int run_doctor(const ClusterOptions& options) {
   const nlohmann::json told = {{"ip", controller->engine_ip},
                                {"location", controller->location},
                                {"ports", ports},
+                               {"patience", std::min(30, options.engine_timeout_s)},
                                {"version", CAMSHAFT_VERSION}};
 
   const auto python = find_python();

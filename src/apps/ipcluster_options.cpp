@@ -114,6 +114,15 @@ struct Everything {
     table.choice({"o", "IPClusterList.output_format"}, format, {"text", "json"},
                  "list, config, doctor: form of the output");
     table.integer({"signal", "IPClusterStop.signal"}, signal, 1, 64, "has no effect: stopping is always clean");
+    table.add({{"clusterfile", "f"},
+               "a cluster file of 2008, with the dictionaries controller and engines; the same as --config",
+               "a file name",
+               [this](std::string_view value) {
+                 options.config_files.emplace_back(value);
+                 return true;
+               },
+               false,
+               ""});
     table.boolean({"reset"}, options.reset, "create: also overwrite configuration files that are there");
     table.boolean({"IPClusterStop.all_cluster_ids", "IPClusterClean.all_profiles"}, options.all, "the same as --all");
     table.boolean({"IPClusterClean.force"}, options.force, "the same as --force");

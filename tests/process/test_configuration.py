@@ -121,6 +121,24 @@ def test_S2_12_launchers_by_their_old_names(processes: Processes) -> None:
     assert value["origin"].endswith("profile_default/ipcluster_config.py")
 
 
+@pytest.mark.parametrize("more", [(), ("--no-template",)], ids=["forked", "afresh"])
+def test_local_engines_get_what_their_classes_say(processes: Processes, more: tuple[str, ...]) -> None:
+    (profile(processes) / "ipcluster_config.py").write_text(
+        "c.BaseLauncher.environment = {'TOLD': 'general'}\n"
+        "c.LocalEngineSetLauncher.environment = {'TOLD': 'special'}\n"
+        "c.LocalEngineLauncher.engine_args = ['-c', 'also = 42']\n"
+        f"c.EngineLauncher.work_dir = {str(processes.folder)!r}\n"
+    )
+    process = start(processes, "-n", "1", *more)
+    import camshaft
+
+    with camshaft.Client(profile="default", ipython_dir=processes.ipython_dir) as rc:
+        assert rc[0].apply_sync(os.getenv, "TOLD") == "special"
+        assert rc[0].apply_sync(os.getcwd) == str(processes.folder)
+        assert rc[0]["also"] == 42
+    stop(process)
+
+
 def test_config_says_what_is_in_force_and_why(processes: Processes) -> None:
     folder = profile(processes)
     (folder / "ipcontroller_config.py").write_text("c.TaskScheduler.hwm = 3\nc.Session.key = 'very secret'\n")

@@ -8,6 +8,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+import pytest
 from processes import Processes, command_of, wait_until
 
 
@@ -55,6 +56,30 @@ def test_engines_that_run_are_asked(cluster, processes: Processes) -> None:
     assert [one["text"] for one in found if one["check"] == "controller"] == ["reaches the controller at 127.0.0.1"] * 2
 
 
+@pytest.mark.official
+def test_engines_of_the_original_are_asked_too(cluster, processes: Processes) -> None:
+    started = cluster(1, engines="official")
+    started.client().close()
+    code, found = doctor(processes)
+    assert (code, trouble(found)) == (0, [])
+    assert any(one["side"].startswith("engine 0 on") and one["check"] == "clock" for one in found)
+
+
+def test_an_engine_at_work_is_no_fault(cluster, processes: Processes, tmp_path: Path) -> None:
+    started = cluster(2)
+    client = started.client()
+    gate = tmp_path / "gate"
+    code = f"import os, time\nfor i in range(1200):\n    if os.path.exists({str(gate)!r}): break\n    time.sleep(0.1)"
+    busy = client[0].execute(code, block=False)
+    wait_until(lambda: client.queue_status(targets=0)["tasks"] + client.queue_status(targets=0)["queue"], "the work")
+    status, found = doctor(processes, "--Cluster.engine_timeout=3")
+    gate.touch()
+    busy.get(60)
+    assert (status, trouble(found)) == (0, [])
+    assert [one["check"] for one in found if one["side"] == "engine 0"] == ["answer"]
+    assert any(one["side"].startswith("engine 1 on") for one in found)
+
+
 def test_text_is_for_people(processes: Processes) -> None:
     process = processes.start([*command_of("ipcluster", "ours"), "doctor", "--ip=192.0.2.7"])
     assert process.wait(100) == 1
@@ -100,4 +125,3 @@ def test_ports_of_the_configuration(processes: Processes) -> None:
         code, found = doctor(processes)
     assert code == 1
     assert trouble(found)[0].startswith("only 0 of the 1 ports it is told to use are free, and it needs 14")
-

@@ -192,3 +192,24 @@ def test_a_new_file_says_nothing_and_can_be_evaluated(tmp_path: Path) -> None:
     assert configured([f"--profile-dir={tmp_path}"]).origins.keys() == {"profile_dir"}
     write(tmp_path, "ipengine_config.py", text.replace("# c.IPEngine.timeout = 10.0", "c.IPEngine.timeout = 10.5"))
     assert configured([f"--profile-dir={tmp_path}"]).timeout == 10.5
+
+
+def test_S3_38_cluster_files_of_2008(tmp_path: Path) -> None:
+    text = "controller = dict(host='head', engine_port=9000, control_port=None)\nengines = dict(node1=2, node2=3)\n"
+    path = write(tmp_path, "cluster.py", text)
+    found = load("ipcluster", str(tmp_path), [path], folders=[])
+    assert found.warnings == []
+    assert found.values() == {
+        "Cluster.engine_launcher_class": "ssh",
+        "Cluster.n": 5,
+        "SSHEngineSetLauncher.engines": {"node1": 2, "node2": 3},
+        "Cluster.controller_ip": "*",
+        "Cluster.controller_args": ["--port=9000"],
+        "Cluster.controller_launcher_class": "ssh",
+        "SSHControllerLauncher.hostname": "head",
+    }
+    # A file that says anything the new way means nothing but that.
+    path = write(tmp_path, "cluster.py", text + "c.SSHEngineSetLauncher.engines = engines\n")
+    assert load("ipcluster", str(tmp_path), [path], folders=[]).values().keys() == {"SSHEngineSetLauncher.engines"}
+    path = write(tmp_path, "cluster.py", "engines = dict(node1='two')\n")
+    assert "engines['node1'] is 'two'" in load("ipcluster", str(tmp_path), [path], folders=[]).warnings[0]

@@ -19,7 +19,7 @@ from traitlets.config.loader import (
     PyFileConfigLoader,
 )
 
-from . import oldnames
+from . import clusterfile, oldnames
 from .files import files_of, places
 
 
@@ -131,6 +131,18 @@ class _Loader(PyFileConfigLoader):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.origins: dict[str, str] = {}
+
+    def _read_file_as_dict(self) -> None:
+        namespace = {
+            "c": self.config,
+            "get_config": lambda: self.config,
+            "load_subconfig": self.load_subconfig,
+            "__file__": self.full_filename,
+        }
+        with open(self.full_filename, "rb") as file:
+            exec(compile(file.read(), self.full_filename, "exec"), namespace)
+        if not self.config:
+            self.config.merge(clusterfile.settings(namespace))
 
     def load_subconfig(self, fname: str, path: str | None = None, profile: str | None = None) -> None:
         """Add what another file says: beside this one, in the folder `path`, or in another profile."""

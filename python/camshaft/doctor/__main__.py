@@ -10,19 +10,38 @@ from dataclasses import asdict
 from .examination import examine
 
 
+def _say(state: str, side: str, check: str, text: str) -> None:
+    print(f"{state:<6} {side}, {check}: {text}", flush=True)
+
+
+def _together(sides: list[str]) -> str:
+    """Name many engines in a few words: 'engines 0, 1, 2', or '100 engines, from 0 to 99'."""
+    numbers = [side.split()[1] for side in sides]
+    if len(numbers) <= 8:
+        return f"engines {', '.join(numbers)}"
+    return f"{len(numbers)} engines, from {numbers[0]} to {numbers[-1]}"
+
+
 def main(argv: list[str] | None = None) -> int:
     """Print the findings as they come, or all as JSON; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m camshaft.doctor", allow_abbrev=False)
     parser.add_argument("--profile-dir", required=True)
     parser.add_argument("--cluster-id", default="")
-    parser.add_argument("--controller", type=json.loads, required=True, help="JSON: ip, location, ports, version")
+    parser.add_argument("--controller", type=json.loads, required=True, help="JSON: ip, location, ports, ...")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
     found = []
+    alike: dict[tuple[str, str, str], list[str]] = {}  # what engines have in common is said once
     for finding in examine(options.profile_dir, options.cluster_id, options.controller):
         found.append(finding)
-        if not options.json:
-            print(f"{finding.state:<6} {finding.side}, {finding.check}: {finding.text}", flush=True)
+        if options.json:
+            continue
+        if finding.side.startswith("engine "):
+            alike.setdefault((finding.state, finding.check, finding.text), []).append(finding.side)
+        else:
+            _say(finding.state, finding.side, finding.check, finding.text)
+    for (state, check, text), sides in alike.items():
+        _say(state, sides[0] if len(sides) == 1 else _together(sides), check, text)
     wrong = sum(finding.state == "wrong" for finding in found)
     if options.json:
         print(json.dumps([asdict(finding) for finding in found], indent=2))

@@ -8,6 +8,7 @@ import os
 import socket
 import tempfile
 import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,19 +17,20 @@ from . import findings
 from .facts import gather
 from .findings import Finding
 
-PATIENCE = 30.0
-"""Seconds that engines have to answer, and a trial engine to come up."""
-
 
 def examine(profile_dir: str, cluster_id: str, controller: dict[str, Any]) -> Iterator[Finding]:
-    """Yield every finding. `controller` is what is in force for it: ip, location, ports, version."""
+    """Yield every finding. `controller` is what is in force for it: ip, location, ports, version.
+
+    controller["patience"]: seconds that engines have to answer, and a trial engine to come up.
+    """
+    patience = float(controller["patience"])
     client, trouble = _connect(profile_dir, cluster_id)
     try:
         yield from _controller_side(profile_dir, controller, running=client is not None)
         if trouble is not None:
             yield trouble
         if client is not None and client.ids:
-            yield from _engine_sides(client, _client_file(profile_dir, cluster_id))
+            yield from _engine_sides(client, _client_file(profile_dir, cluster_id), patience)
             return
     finally:
         if client is not None:
@@ -36,7 +38,7 @@ def examine(profile_dir: str, cluster_id: str, controller: dict[str, Any]) -> It
     if client is not None:
         text = "runs, and no engine has joined it: read log/ipengine-*.log in the profile, and compare profiles"
         yield Finding("wrong", "controller", "engines", text)
-    yield from _trial()
+    yield from _trial(patience)
 
 
 def _controller_side(profile_dir: str, controller: dict[str, Any], *, running: bool) -> Iterator[Finding]:
@@ -119,34 +121,43 @@ def _connect(profile_dir: str, cluster_id: str) -> tuple[Any, Finding | None]:
         return None, Finding("wrong", "controller", "connection file", text)
 
 
-def _engine_sides(client: Any, client_file: Path) -> Iterator[Finding]:
+def _engine_sides(client: Any, client_file: Path, patience: float) -> Iterator[Finding]:
     connection = json.loads(client_file.read_text())
     # An address in the interface is what engines use; * leaves it to the location.
     address = str(connection["interface"]).rpartition("//")[2]
     location = str(connection["location"]) if address in ("*", "0.0.0.0") else address
     reference = gather("localhost", 0)
-    for number in client.ids:
-        began = time.time()
+    port = int(connection["registration"])
+    # By value, so that an engine without this package answers too.
+    question = types.FunctionType(gather.__code__, {}, "gather")
+    question.__module__ = "__main__"
+    began = time.time()
+    answers = {number: client[number].apply_async(question, location, port) for number in client.ids}
+    until = time.monotonic() + patience
+    for number, answer in answers.items():
         try:
-            facts = client[number].apply_async(gather, location, int(connection["registration"])).get(PATIENCE)
-        except Exception as error:
-            text = f"does not answer ({_one_line(error)}): if it works on something long, ask again later"
+            facts = answer.get(max(0.0, until - time.monotonic()))
+        except TimeoutError:
+            text = f"does not answer within {patience:g} s: if it works on something long, ask again later"
             yield Finding("note", f"engine {number}", "answer", text)
+            continue
+        except Exception as error:
+            yield Finding("wrong", f"engine {number}", "answer", f"cannot answer: {_one_line(error)}")
             continue
         side = f"engine {number} on {facts['host']}"
         yield from findings.of_side(side, facts)
         yield from findings.of_engine(side, facts, reference, (began, time.time()), location)
 
 
-def _trial() -> Iterator[Finding]:
+def _trial(patience: float) -> Iterator[Finding]:
     import camshaft
 
     with tempfile.TemporaryDirectory(prefix="camshaft-doctor-") as folder:
         profile = os.path.join(folder, "profile_doctor")
-        cluster = camshaft.Cluster(n=1, profile_dir=profile, cluster_id="", engine_timeout=PATIENCE, log_level=50)
+        cluster = camshaft.Cluster(n=1, profile_dir=profile, cluster_id="", engine_timeout=patience, log_level=50)
         try:
             with cluster as client:
-                yield from _engine_sides(client, _client_file(profile, ""))
+                yield from _engine_sides(client, _client_file(profile, ""), patience)
                 yield Finding("ok", "engine", "trial", "a controller and an engine of this computer work together")
         except Exception as error:
             text = f"a controller and an engine, started here for a trial, do not work together: {_one_line(error)}"

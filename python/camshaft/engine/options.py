@@ -264,6 +264,7 @@ _UNSUPPORTED = {
     "sshkey": "tunnels are not built in yet: open one with 'ssh -L' and point --file at a copy of the connection file",
     "url": "the connection file carries all addresses: use --file, or --location if only the host is wrong",
 }
+_UNSUPPORTED_TRAITS = {"registration_url": "url", "sshserver": "ssh"}
 _SHELL_CLASSES = frozenset(
     {"InteractiveShell", "ZMQInteractiveShell", "IPythonKernel", "IPythonParallelKernel", "Kernel", "HistoryManager",
      "DisplayFormatter", "PlainTextFormatter", "InlineBackend", "IPCompleter", "Completer", "StoreMagics"}
@@ -346,6 +347,8 @@ def _set_trait(options: Options, word: str, name: str, value: str, origin: str) 
         options.shell_traits.append((owner, trait, value))
         return
     else:
+        if owner in _ENGINE_CLASSES and trait in _UNSUPPORTED_TRAITS:
+            raise UsageError(f"--{name}: {_UNSUPPORTED[_UNSUPPORTED_TRAITS[trait]]}")
         raise UsageError(_unknown(word, name))
     options.say(attribute, _read(word, read, value), origin)
 
