@@ -148,6 +148,9 @@ void TaskResume::client_asks(const wire::Message& question) {
   const auto ask = wire::parse_resume_ask(question.parts.content.view());
   if (!ask) return log_.warning("task: dropped a client's question: {}", ask.error().message);
   const ClientId client(question.parts.identities.front().str());
+  const TimePoint now = loop_.clock().now();
+  std::erase_if(asked_, [now](const auto& asked) { return now - asked.second > kClaimsFor; });
+  asked_.insert_or_assign(client, now);
   std::vector<MsgId> held, open;
   for (const MsgId& id : ask->ids) {
     const bool known = scheduler_.is_live(id).value_or(false) || restoring_.contains(id);

@@ -49,6 +49,8 @@ class TaskResume final {
   void use(Records records) { records_ = std::move(records); }
   /// Knows what was sent to engines that do not come back. Without it, they may have run everything.
   void use(std::unique_ptr<DispatchJournal> journal);
+  /// Whether the client has asked lately, so that it may send what has arrived after all.
+  bool has_asked(const ClientId& client) const { return asked_.contains(client); }
   /// A task that is sent again after a break has so many retries less as it may have run before. False: it has used up
   /// all of them.
   bool charge(const MsgId& id, std::int32_t& retries) const;
@@ -115,6 +117,7 @@ class TaskResume final {
   std::set<EngineId> here_;
   std::unordered_map<MsgId, EngineId> claims_;
   std::unordered_map<MsgId, std::int32_t> spent_;  // runs before the break, of tasks that may be sent again
+  std::unordered_map<ClientId, TimePoint> asked_;  // when it did so last
   TimePoint claims_until_{};
   std::unordered_map<MsgId, ClientId> wanted_;  // ended, but the reply has not reached the client
   std::unordered_map<EngineId, std::vector<sched::Scheduler::InFlight>> checks_;  // what an engine was asked about

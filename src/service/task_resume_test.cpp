@@ -191,5 +191,24 @@ TEST_F(TaskResumeTest, AClientThatAsksMeanwhileIsToldThatItsTaskIsHere) {
   EXPECT_THAT(wire::parse_fates(told->parts.content.view()).value().held, ElementsAre(MsgId("a")));
 }
 
+TEST_F(TaskResumeTest, ATaskThatArrivesAfterAllAndOnceMoreRunsOnce) {
+  service.engine_joined(e0, EngineNumber(0));
+  Peer client(net, service.client_port(), "late");
+  client.send_raw(client.origin().message({}, wire::kResumeRequest, Blob::of_static("{}"),
+                                          wire::render(wire::ResumeAsk{0, true, {MsgId("a")}})));
+  answer_question(first, {});
+  const auto told = await(client);
+  ASSERT_TRUE(told);
+  EXPECT_THAT(wire::parse_fates(told->parts.content.view()).value().unknown, ElementsAre(MsgId("a")));
+  wire::Parts message = wire::split(*task("a").task.payload).value();
+  message.identities.clear();
+  client.send_raw(wire::join(message));
+  client.send_raw(wire::join(message));
+  const MsgId after = client.request("apply_request");
+  EXPECT_TRUE(hears("submitted " + after.value));
+  EXPECT_THAT(heard, ElementsAre("submitted a", "sent a camshaft-e0", "submitted " + after.value));
+  EXPECT_FALSE(client.receive()) << "nothing is refused";
+}
+
 }  // namespace
 }  // namespace camshaft::service

@@ -198,6 +198,12 @@ void TaskService::submit(wire::Message request) {
                     loop_.clock().now(), actions_);
   // The record of a task must not be touched by somebody who uses its id again.
   const auto* refused = actions_.empty() ? nullptr : std::get_if<sched::Fail>(&actions_.front());
+  // After a break the first message may still arrive, late, by the connection that broke: then the second is too many.
+  if (refused != nullptr && refused->kind == sched::FailureKind::duplicate && resume_.has_asked(refused->client)) {
+    log_.debug("task: {} is here already", request.header.msg_id.value);
+    actions_.erase(actions_.begin());
+    return perform_all();
+  }
   if (refused == nullptr || refused->kind != sched::FailureKind::duplicate) tap_.submitted(std::move(request));
   perform_all();
 }

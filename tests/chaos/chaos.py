@@ -269,7 +269,9 @@ def count(plan: Round, cluster: Cluster) -> None:
 def outcomes(plan: Round, cluster: Cluster, user: User) -> list[str]:
     """What a client was told about each of its tasks."""
     status = user.process.wait(10)
-    assert status == 0, f"{plan.line()}\n{user.process.output}\n{cluster.site.controller.output}"
+    assert status == 0, (
+        f"{plan.line()}: {user.name} ended with {status}\n{user.process.output}\n{cluster.site.controller.output}"
+    )
     told: list[str] = json.loads(user.out.read_text())
     return told
 
@@ -309,7 +311,7 @@ def tally(plan: Round, cluster: Cluster, user: User, told: dict[int, str], kille
     plan.counts["submitted"] += len(told)
     if killed:
         plan.counts["of killed clients"] += len(told)
-        plan.counts["run, but not on record"] += len(set(ran) - set(told)) if plan.database else 0
+        plan.counts["run, but not on record"] += len(set(ran) - set(told)) if told else 0
     for n, outcome in told.items():
         plan.counts[outcome.partition(":")[0]] += 1
         if outcome == "finished":

@@ -224,3 +224,36 @@ def test_nothing_is_kept_with_nodb(cluster: Callable[..., ClusterUnderTest]) -> 
         with pytest.raises(Exception, match="keeps no task records"):
             other.resubmit(ar.msg_ids)
         other.purge_hub_results("all")
+
+
+def test_a_file_that_is_too_large_lets_old_records_go(cluster: Callable[..., ClusterUnderTest]) -> None:
+    limit = 2_000_000
+    started = cluster(1, controller_args=["--sqlitedb", f"--SQLiteDB.size_limit={limit}"])
+    view = started.client().load_balanced_view()
+    (file,) = started.profile_dir.glob("tasks-*.db")
+    sent = 0
+
+    def some_have_left() -> bool:
+        nonlocal sent
+        sent += 1
+        view.apply_sync(len, bytes(100_000))
+        with contextlib.closing(sqlite3.connect(file)) as db:
+            ((found,),) = db.execute('SELECT count(*) FROM "ipython-tasks"')
+            ((first,),) = db.execute('SELECT min(rowid) FROM "ipython-tasks"')
+        return sent * 100_000 > 2 * limit and first > 1 and found < sent
+
+    wait_until(some_have_left, "old records to leave")
+
+
+def test_old_records_leave(cluster: Callable[..., ClusterUnderTest]) -> None:
+    started = cluster(1, controller_args=["--sqlitedb", "--SQLiteDB.age_limit=1"])
+    rc = started.client()
+    view = rc.load_balanced_view()
+    first = view.apply_async(abs, -1)
+    assert first.get(30) == 1
+
+    def has_left() -> bool:
+        view.apply_sync(abs, -2)
+        return rc.db_query({"msg_id": first.msg_ids[0]}, keys=["msg_id"]) == []
+
+    wait_until(has_left, "the first record to leave")

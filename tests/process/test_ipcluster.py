@@ -282,14 +282,18 @@ def test_the_end_of_the_controller_ends_everything(processes: Processes) -> None
 
 
 def test_clean_removes_what_is_left(processes: Processes) -> None:
-    process = start(processes, "-n", "1")
+    process = start(processes, "-n", "1", "--controller-args=--restore --sqlitedb")
     pids = pids_of(record_of(processes))
     process.kill()
     wait_gone(pids)
+    folder = security(processes).parent
+    assert list(folder.glob("tasks-*.db"))
+    assert list((folder / "log").glob("dispatched-*"))
     cleaned = run(processes, "clean")
     assert cleaned.returncode == 0, cleaned.stderr
     assert files(processes) == []
-    assert not list((security(processes).parent / "log").iterdir())
+    assert not list((folder / "log").iterdir())
+    assert not list(folder.glob("tasks-*"))
 
 
 @pytest.mark.parametrize(
