@@ -188,13 +188,24 @@ void ClientCore::handle(OutputArrived event, TimePoint now, Actions& out) {
 }
 
 void ClientCore::handle(EngineJoined event, TimePoint, Actions& out) {
-  away_.erase(event.id);
+  // A controller that was started again may know it by another number.
+  std::optional<EngineNumber> before;
+  if (const auto away = away_.extract(event.id); !away.empty()) before = away.mapped().number;
+  if (const auto there = numbers_.find(event.id.value); there != numbers_.end()) {
+    if (there->second == event.number) return;
+    before = there->second;
+    engines_.erase(there->second);
+  }
   const auto known = engines_.find(event.number);
-  if (known != engines_.end() && known->second == event.id) return;
   if (known != engines_.end()) numbers_.erase(known->second.value);
   numbers_[event.id.value] = event.number;
   engines_[event.number] = std::move(event.id);
   out.push_back(EnginesChanged{});
+  if (!before || *before == event.number) return;
+  for (auto& [seq, entry] : entries_) {
+    if (entry.engine == before) entry.engine = event.number;
+    if (entry.of) std::replace(entry.of->engines.begin(), entry.of->engines.end(), *before, event.number);
+  }
 }
 
 void ClientCore::handle(const EngineLeft& event, TimePoint now, Actions& out) {
@@ -217,7 +228,9 @@ void ClientCore::handle(const EnginesKnown& event, TimePoint now, Actions& out) 
   for (const auto& [number, id] : engines_) {
     if (event.outdated) break;
     const auto still = event.engines.find(number);
-    if (still == event.engines.end() || still->second != id) left.push_back(id);
+    if (still != event.engines.end() && still->second == id) continue;
+    const auto is_it = [&id = id](const auto& engine) { return engine.second == id; };
+    if (std::none_of(event.engines.begin(), event.engines.end(), is_it)) left.push_back(id);
   }
   for (EngineId& id : left) {
     if (event.grace == Duration::zero()) {

@@ -185,6 +185,20 @@ TEST_F(Core, AListOfEnginesReplacesWhatWasKnown) {
   EXPECT_THAT(feed(EnginesKnown{core.engines()}), IsEmpty());
 }
 
+TEST_F(Core, AnEngineThatComesBackUnderAnotherNumberKeepsItsRequests) {
+  submit(0, Channel::mux, a, kE0);
+  EXPECT_THAT(feed(EngineJoined{EngineNumber{7}, kE0}), SizeIs(1));
+  EXPECT_THAT(core.engines(), ElementsAre(testing::Pair(EngineNumber{1}, kE1), testing::Pair(EngineNumber{7}, kE0)));
+  EXPECT_THAT(feed(EnginesKnown{{{EngineNumber{1}, kE1}, {EngineNumber{8}, kE0}}}), SizeIs(1));
+  EXPECT_THAT(feed(EnginesKnown{{{EngineNumber{1}, kE1}}, 5s}), SizeIs(1));
+  EXPECT_THAT(feed(EnginesKnown{{{EngineNumber{1}, kE1}, {EngineNumber{9}, kE0}}, 5s}), SizeIs(1));
+  EXPECT_EQ(core.outstanding(), 1u);
+  const auto out = feed(EngineLeft{kE0});
+  ASSERT_THAT(out, SizeIs(2));
+  EXPECT_EQ(evalue(out[1]), "Engine 9 died while running task 's_1_0'");
+  EXPECT_THAT(feed(EnginesKnown{{{EngineNumber{1}, kE1}}}), IsEmpty());
+}
+
 TEST_F(Core, AnOutdatedListOfEnginesOnlyAdds) {
   const auto before = core.engines();
   EXPECT_THAT(feed(EnginesKnown{{{EngineNumber{9}, EngineId("new")}}, {}, true}), SizeIs(1));

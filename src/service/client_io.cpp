@@ -202,6 +202,7 @@ void ClientIo::on_line_lost(Channel channel) {
   if (resumable) resume_.broke(channel);
   if (channel == Channel::query) {
     greeted_ = false;
+    asked_ = false;
     questions_under_way_ = 0;  // asked again when the line is up
     was_lost_ = true;
     if (resumes_)

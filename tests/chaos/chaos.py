@@ -64,6 +64,19 @@ with open(out, "w") as file:
     json.dump(told, file)
 """
 
+PROBE = """
+import json, sys
+import camshaft
+
+connection, ids = sys.argv[1:]
+ids = json.load(open(ids))
+rc = camshaft.Client(connection, timeout=30)
+print("queues:", rc.queue_status())
+print("why:", rc._ask("why_request", {"msg_ids": ids}))
+records = rc.db_query({"msg_id": {"$in": ids}, "completed": None}, keys=["msg_id", "engine_uuid"])
+print("unfinished:", records)
+"""
+
 Demand = tuple[int, float, bool]  # retries, seconds, whether it kills its engine by a segmentation fault
 
 
@@ -150,6 +163,19 @@ class Cluster:
     def under_way(self) -> bool:
         """Whether anybody still waits for results."""
         return any(user.process.running for user in self.users)
+
+    def who_waits(self) -> str:
+        """What a new client learns about the tasks of those that do not end."""
+        found = []
+        for user in self.users:
+            if not user.process.running:
+                continue
+            probe = self.processes.start([sys.executable, "-c", PROBE, str(self.site.client_file), f"{user.out}.ids"])
+            probe.wait()
+            ran = set((self.runs / user.name).read_text().split())
+            never = [n for n in range(self.plan.tasks) if str(n) not in ran]
+            found.append(f"{user.name} waits; never ran: {never}\n{probe.output}\n{user.process.output}")
+        return "\n".join([*found, self.site.controller.output])
 
     # -- blows ----------------------------------------------------------------------------------------------------
 
@@ -247,6 +273,7 @@ def play(plan: Round, folder: Path) -> Round:
             while cluster.under_way() and time.monotonic() < deadline:
                 cluster.live_engines()
                 time.sleep(0.05)
+            assert not cluster.under_way(), f"{plan.line()}: {cluster.who_waits()}"
             count(plan, cluster)
         finally:
             survivors = processes.end()
