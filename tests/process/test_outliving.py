@@ -157,12 +157,14 @@ def test_a_controller_that_was_stopped_leaves_nothing_to_take_up(cluster: Start,
     site.controller.stop()
     after = cluster(0, controller_args=args, cluster_id="night")
     client: Any = after.client(engines=2)
+    client[:].apply_sync(abs, -1)  # what ran has ended
     done = len(runs(log))
     assert done < 100
     assert client.db_query({"completed": None}, keys=["msg_id"]) == []
     ended = client.attach(session=session).get(PATIENCE, return_exceptions=True)
     assert any(isinstance(one, camshaft.RemoteError) for one in ended)
     assert client.load_balanced_view().apply_sync(abs, -3) == 3
+    assert client[:].apply_sync(abs, -1) == [1, 1]
     assert len(runs(log)) == done
 
 
