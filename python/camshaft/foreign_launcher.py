@@ -33,10 +33,26 @@ def find(launcher: Any, *, controller: bool = False) -> str:
     return _core.find_launcher(launcher, controller=controller)
 
 
-def chosen(short: Any, long: Any, options: Mapping[str, Any] | None, *, controller: bool = False) -> Launcher:
-    """Return what the arguments `engines`, `engine_launcher_class` and `engine_options` of a Cluster mean."""
+def chosen(
+    short: Any,
+    long: Any,
+    options: Mapping[str, Any] | None,
+    *,
+    controller: bool = False,
+    configured: Mapping[str, Any] | None = None,
+) -> Launcher:
+    """Return what the arguments `engines`, `engine_launcher_class` and `engine_options` of a Cluster mean.
+
+    `configured`: what configuration says, by 'Class.trait'; arguments go before it.
+    """
+    from .cluster.configured import launcher_options
+
+    values = configured or {}
     wanted = short if short is not None else long
-    return find("local" if wanted is None else wanted, controller=controller), dict(options or {})
+    if wanted is None:
+        wanted = values.get(f"Cluster.{'controller' if controller else 'engine'}_launcher_class") or "local"
+    name = find(wanted, controller=controller)
+    return name, {**launcher_options(values, name, controller=controller), **(options or {})}
 
 
 def rendered(launcher: Launcher, **commands: list[str] | None) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _binaries, foreign_launcher
 from ..connection import _current_profile, _short
+from .configured import settings
 from .notices import ExitCallback, Watch
 from .processes import lives, processes_of, read_record
 
@@ -45,7 +46,7 @@ class ClusterBase:
         controller_launcher_class: Any = None,
         engine_options: Mapping[str, Any] | None = None,
         controller_options: Mapping[str, Any] | None = None,
-        engine_timeout: float = 60.0,
+        engine_timeout: float | None = None,
         controller_timeout: float = 60.0,
         controller_ip: str = "",
         controller_location: str = "",
@@ -58,31 +59,40 @@ class ClusterBase:
         template: bool | Sequence[str] = True,
         environment: Mapping[str, str] | None = None,
         work_dir: str | os.PathLike[str] = "",
-        send_engines_connection_env: bool = True,
+        send_engines_connection_env: bool | None = None,
         shutdown_atexit: bool = True,
         progress: bool | None = None,
         delay: float = 0.0,
         load_profile: bool = True,
+        config: Any = None,
         log_level: int | str = 20,
     ) -> None:
         for short, long in ((engines, engine_launcher_class), (controller, controller_launcher_class)):
             if short is not None and long is not None:
                 raise TypeError("give either engines= and controller= or the launcher classes, not both")
-        if n is not None and n < 1:
-            raise ValueError(f"n={n}: a cluster has at least one engine")
         root = Path(ipython_dir or os.environ.get("IPYTHONDIR") or "~/.ipython").expanduser()
-        self.n = n
         self.ipython_dir = str(root.absolute())
         if profile_dir is not None:
             self.profile_dir = str(Path(profile_dir).expanduser().absolute())
         else:
             self.profile_dir = str(root.absolute() / f"profile_{profile or _current_profile()}")
         self.cluster_id = _fresh_id() if cluster_id is None else cluster_id
-        self.engine_timeout = engine_timeout
+        values = settings(config, self.profile_dir, load_profile)
+
+        def trait(name: str, given: Any, default: Any) -> Any:
+            """What was said: by the caller, else by configuration."""
+            return given if given not in (None, "", ()) else values.get(f"Cluster.{name}") or default
+
+        self.n: int | None = n if n is not None else values.get("Cluster.n")
+        if self.n is not None and self.n < 1:
+            raise ValueError(f"n={self.n}: a cluster has at least one engine")
+        self.engine_timeout = float(trait("engine_timeout", engine_timeout, 60.0))
         self.shutdown_atexit = shutdown_atexit
-        self.controller_ip = controller_ip
-        self.controller_location = controller_location
-        self.controller_args = list(controller_args)
+        self.controller_ip: str = trait("controller_ip", controller_ip, "")
+        self.controller_location: str = trait("controller_location", controller_location, "")
+        self.controller_args: list[str] = list(trait("controller_args", controller_args, ()))
+        if send_engines_connection_env is None:
+            send_engines_connection_env = bool(values.get("Cluster.send_engines_connection_env", True))
         self._options: dict[str, Any] = {
             "engine_args": list(engine_args),
             "environment": list((environment or {}).items()),
@@ -91,8 +101,10 @@ class ClusterBase:
             "send_connection": send_engines_connection_env,
         }
         launcher = foreign_launcher.chosen
-        self._engine_launcher = launcher(engines, engine_launcher_class, engine_options)
-        self._controller_launcher = launcher(controller, controller_launcher_class, controller_options, controller=True)
+        self._engine_launcher = launcher(engines, engine_launcher_class, engine_options, configured=values)
+        self._controller_launcher = launcher(
+            controller, controller_launcher_class, controller_options, controller=True, configured=values
+        )
         self._controller_cmd = None if controller_cmd is None else list(controller_cmd)
         if scheme is not None:
             from ..controller import command

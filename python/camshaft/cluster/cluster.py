@@ -47,7 +47,9 @@ class Cluster(ClusterTwins):
     send_engines_connection_env: give engines the connection file through their environment.
     shutdown_atexit: stop the cluster when this process ends. If False, it goes on and `from_file` finds it again.
     progress: show engines coming up; default: when somebody watches (a terminal or a notebook).
-    delay, load_profile, log_level: accepted for compatibility; they have no effect.
+    load_profile: read the ipcluster_config files of the profile (c.Cluster.n, c.SlurmLauncher.queue, ...).
+    config: a traitlets Config, or {'Cluster': {'n': 4}}, which goes before those; arguments go before both.
+    delay, log_level: accepted for compatibility; they have no effect.
     """
 
     def __enter__(self) -> Client:

@@ -72,6 +72,15 @@ def load(
     return result
 
 
+def of_object(config: Any) -> Configuration:
+    """Return the same of a Config, or a dict of dicts, that a program has made itself."""
+    result = Configuration()
+    merged = _Merged(result.warnings)
+    merged.add("config", Config(config), {})
+    result.settings = merged.settings
+    return result
+
+
 class _Merged:
     """Values of several files; lists and dictionaries that a file adds to are those of the files before it."""
 
