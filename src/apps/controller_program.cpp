@@ -15,6 +15,7 @@
 #include "apps/console_log.hpp"
 #include "apps/controller_options.hpp"
 #include "apps/ipcluster_profile.hpp"
+#include "apps/python_program.hpp"
 #include "apps/signals.hpp"
 #include "cluster/process/files.hpp"
 #include "cluster/process/pid_file.hpp"
@@ -89,6 +90,7 @@ service::ControllerConfig config_of(const ControllerOptions& options, const std:
   c.max_misses = options.max_misses;
   c.registration_timeout = std::chrono::seconds(options.registration_timeout());
   c.records = record_options_of(options);
+  c.find_python = find_python;
   return c;
 }
 

@@ -64,7 +64,7 @@ Response Hub::answer(std::string_view msg_type, const nlohmann::json& content) {
   if (msg_type == "resubmit_request") return resubmission(content);
   if (msg_type == "stop_distributed_request") return reply("stop_distributed_reply", {{"status", "ok"}});
   if (msg_type == "become_dask_request") {
-    return hub_error({"NotImplementedError", "become_dask is not supported yet by this controller"});
+    return hub_error({"NotImplementedError", "this controller starts no scheduler of Dask"});
   }
   if (msg_type == "shutdown_request") {
     Answer answer = reply("shutdown_reply", {{"status", "ok"}});

@@ -349,7 +349,7 @@ TEST_F(HubTest, OtherRequests) {
   EXPECT_EQ(ask("stop_distributed_request", "{}", "stop_distributed_reply"), Json({{"status", "ok"}}));
   EXPECT_FALSE(answer.shut_down);
   expect_error("become_dask_request", "{}", "hub_error", "NotImplementedError",
-               "become_dask is not supported yet by this controller");
+               "this controller starts no scheduler of Dask");
   expect_error("nonsense", "[]", "hub_error", "KeyError", "'Bad Message Type: nonsense'");
   expect_error("resubmit_request", R"({"msg_ids": ["x"]})", "resubmit_reply", "KeyError", "\"No such msg(s): ['x']\"");
   task("x");

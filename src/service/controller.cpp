@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "service/broadcast_service.hpp"
+#include "service/dask_scheduler.hpp"
 #include "service/hub_service.hpp"
 #include "service/ports.hpp"
 #include "service/record_stores.hpp"
@@ -106,6 +107,7 @@ struct Controller::Parts {
   net::Loop hub_loop{clock}, relay_loop{clock}, task_loop{clock};
   TrafficBatch relay_seen{relay_loop, hub_loop, [this](std::vector<Traffic> traffic) { deliver(std::move(traffic)); }};
   TrafficBatch tasks_seen{task_loop, hub_loop, [this](std::vector<Traffic> traffic) { deliver(std::move(traffic)); }};
+  DaskScheduler dask{hub_loop, config.find_python, log};
   std::unique_ptr<HubService> hub;
   std::unique_ptr<RelayService> relay;
   std::unique_ptr<BroadcastService> broadcast;
@@ -249,7 +251,11 @@ HubListeners Controller::Parts::listeners() {
         task_loop.post([this, question = std::move(question), then = std::move(then)]() mutable {
           hub_loop.post([then = std::move(then), text = tasks->answer(question)]() mutable { then(std::move(text)); });
         });
-      }};
+      },
+      [this](const std::string& arguments, std::function<void(std::string)> then) {
+        dask.start(arguments, std::move(then));
+      },
+      [this] { dask.stop(); }};
 }
 
 RelayTap Controller::Parts::relay_tap() {

@@ -39,9 +39,10 @@ struct ControllerConfig {
   std::string username;
 
   // How it decides.
-  std::string task_scheme = "leastload";  // or "pure", or "custom":
-  sched::Chooser chooser{};               // the user's own scheme
-  int hwm = kAutoHwm;                     // tasks an engine may hold at a time; 0: no limit
+  std::string task_scheme = "leastload";                                // or "pure", or "custom":
+  sched::Chooser chooser{};                                             // the user's own scheme
+  std::function<std::optional<std::filesystem::path>()> find_python{};  // for what only Python can do: Dask
+  int hwm = kAutoHwm;  // tasks an engine may hold at a time; 0: no limit
   std::uint64_t seed = 0;
   Duration heart_period = std::chrono::milliseconds(3000);
   int max_misses = 10;

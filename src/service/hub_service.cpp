@@ -159,6 +159,14 @@ void HubService::answer_watchers() {
 void HubService::answer(const wire::Message& request) {
   if (request.header.msg_type == "watch_request") return watch(request);
   const nlohmann::json content = hub::parse_untrusted(request.parts.content.view());
+  if (request.header.msg_type == "become_dask_request" && listeners_.start_dask) {
+    const bool given = content.is_object() && content.contains("scheduler_args");
+    const nlohmann::json arguments = given ? content["scheduler_args"] : nlohmann::json::object();
+    return listeners_.start_dask(hub::json_text(arguments), [this, request](std::string reply) {
+      send_answer(request, {.msg_type = "become_dask_reply", .content = std::move(reply)});
+    });
+  }
+  if (request.header.msg_type == "stop_distributed_request" && listeners_.stop_dask) listeners_.stop_dask();
   hub::Response response = hub_.answer(request.header.msg_type, content);
   if (auto* known = std::get_if<hub::Answer>(&response)) return send_answer(request, std::move(*known));
   // The store may answer on a thread of its own, and later.

@@ -64,6 +64,9 @@ struct HubListeners {
   std::function<void(std::function<void()>)> catch_up;
   /// Hands a question to the task scheduler; calls back on the hub's thread with the content of the reply.
   std::function<void(TaskQuestion, std::function<void(std::string)>)> ask_tasks;
+  /// Starts the scheduler of Dask with arguments in JSON; calls back on the hub's thread with the content of the reply.
+  std::function<void(const std::string& arguments, std::function<void(std::string)>)> start_dask{};
+  std::function<void()> stop_dask{};
 };
 
 class HubService final {

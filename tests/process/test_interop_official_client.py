@@ -283,3 +283,27 @@ def test_this_python_is_the_one_that_engines_run(site: Site) -> None:
     assert set(get(site.view.apply_async(site.mine(lambda: __import__("sys").version_info[:2])))) == {
         sys.version_info[:2]
     }
+
+
+# -- Dask -------------------------------------------------------------------------------------------------------------
+
+
+def test_become_dask_twice(site: Site) -> None:
+    """The controller has the scheduler, the engines the workers; a second call finds what runs."""
+    here = {"host": "127.0.0.1"}
+    for _ in range(2):
+        first = site.client.become_dask(scheduler_args=here, **here)
+        second = site.client.become_dask(scheduler_args=here, **here)
+        try:
+            assert first.scheduler.address == second.scheduler.address
+            first.wait_for_workers(2, timeout=60)
+            assert first.submit(sum, [1, 2, 39]).result(timeout=60) == 42
+        finally:
+            first.close()
+            second.close()
+            site.client.stop_dask()
+
+
+def test_become_dask_with_arguments_that_are_none(site: Site) -> None:
+    with pytest.raises(ipp.RemoteError, match="TypeError"):
+        site.client.become_dask(scheduler_args={"no_such_argument": 1})

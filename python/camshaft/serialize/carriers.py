@@ -255,9 +255,11 @@ _MODULES = {
     "ipyparallel.engine.datapub": "camshaft.engine.datapub",
     "ipyparallel.datapub": "camshaft.engine.datapub",
 }
+_DASK = ("become_dask", "stop_distributed")
 _REPLACED = {
     ("ipyparallel.engine.datapub", "publish_data"): "camshaft.engine.datapub",
     ("ipyparallel.datapub", "publish_data"): "camshaft.engine.datapub",
+    **{("ipyparallel.util", f"{name}_worker"): "camshaft.engine.daskworker" for name in _DASK},
     **{("ipyparallel.serialize.canning", name): __name__ for name in ("use_cloudpickle", "use_dill", "use_pickle")},
 }
 _ORIGINALS = frozenset("client cluster controller datapub engine error joblib serialize util".split())
