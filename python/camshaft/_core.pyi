@@ -144,6 +144,9 @@ def find_launcher(name: str, *, controller: bool = False) -> str:
     ValueError names the known ones.
     """
 
+def launcher_classes(name: str, *, controller: bool = False) -> list[str]:
+    """The original's classes whose traits are options of a launcher, from the most general to the most special one."""
+
 class LocalCluster:
     """A controller and engines on this machine, started and watched by a C++ thread. Calls return at once but `wait`.
 

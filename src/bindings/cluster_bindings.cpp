@@ -13,6 +13,7 @@
 #include <memory>
 #include <thread>
 
+#include "apps/launcher_settings.hpp"
 #include "service/cluster_thread.hpp"
 
 namespace nb = nanobind;
@@ -147,6 +148,14 @@ void bind_cluster(nb::module_& module) {
       },
       nb::arg("name"), nb::kw_only(), nb::arg("controller") = false,
       "The name of the launcher that is meant, 'module:Class' for an import string. ValueError names the known ones.");
+  module.def(
+      "launcher_classes",
+      [](const std::string& name, bool controller) {
+        const cluster::Launcher launcher{name, nlohmann::json::object()};
+        return apps::launcher_classes(launcher, controller ? cluster::Role::controller : cluster::Role::engines);
+      },
+      nb::arg("name"), nb::kw_only(), nb::arg("controller") = false,
+      "The original's classes whose traits are options of a launcher, from the most general to the most special one.");
   nb::class_<LocalCluster>(module, "LocalCluster", "A controller and engines on this machine, watched by a C++ thread.")
       .def(
           "__init__",

@@ -8,9 +8,6 @@ from typing import Any
 
 from ..config.files import files_of, places, says_something
 
-_BATCH = frozenset({"batch", "pbs", "sge", "lsf", "htcondor", "slurm"})
-_PARENTS = {"sshproxy": ("SSHLauncher",)}
-
 
 def settings(config: Any, profile_dir: str, load_profile: bool) -> dict[str, Any]:
     """{'Class.trait': value}: the profile's ipcluster_config files, if wanted, and over them `config`.
@@ -36,15 +33,10 @@ def settings(config: Any, profile_dir: str, load_profile: bool) -> dict[str, Any
 
 def launcher_options(values: Mapping[str, Any], name: str, *, controller: bool) -> dict[str, Any]:
     """The traits of a launcher, gathered over the original's classes from the most general to its own."""
-    role = "Controller" if controller else "Engine"
-    family = ("BatchSystemLauncher",) if name in _BATCH else ("LocalProcessLauncher",)
-    own = name.rpartition(":")[2]
-    classes = ["BaseLauncher", f"{role}Launcher", *family, *_PARENTS.get(name, ()), f"{own}Launcher"]
-    classes += [f"{own}{role}Launcher"] if controller else [f"{own}EngineLauncher", f"{own}EngineSetLauncher"]
-    if ":" in name:
-        classes.append(own)
+    from .._core import launcher_classes
+
     found: dict[str, Any] = {}
-    for wanted in classes:
+    for wanted in launcher_classes(name, controller=controller):
         for key, value in values.items():
             owner, _, trait = key.partition(".")
             if owner.lower() == wanted.lower():
