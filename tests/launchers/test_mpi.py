@@ -184,3 +184,20 @@ def test_the_original_stops_what_it_finds(processes: Processes) -> None:
     official = processes.start([*command_of("ipcluster", "official"), "stop"])
     assert official.wait() == 0, official.output
     wait_until(lambda: not marked(processes.mark), "end of all")
+
+
+def test_S4_2_four_engines_from_a_notebook_cell(processes: Processes) -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell.instance()
+    try:
+        started = " ".join(command_of("ipcluster", "ours"))
+        shell.run_cell(f"!{started} start --engines=MPI -n 4 --daemonize")
+        with camshaft.Client() as rc:
+            assert rc.ids == [0, 1, 2, 3]
+            assert rc[:]["mpi_rank"] == [0, 1, 2, 3]
+            pids = engine_pids(rc)
+        shell.run_cell(f"!{started} stop")
+        wait_until(lambda: gone(pids), "the end of the engines")
+    finally:
+        InteractiveShell.clear_instance()
