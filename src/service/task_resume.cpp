@@ -320,14 +320,10 @@ void TaskResume::arrived(const MsgId& id, const EngineId& engine) {
   if (!earlier.empty()) take_over(std::move(earlier.mapped().task), engine);
 }
 
-bool TaskResume::redirect(const MsgId& id, const wire::Message& reply) {
-  if (wanted_.empty()) return false;
-  const auto wanted = wanted_.extract(id);
-  if (wanted.empty()) return false;
-  wire::Parts parts = reply.parts;
-  parts.identities = {Blob::of(wanted.mapped().value), parts.identities.front()};
-  hooks_.to_client(wire::join(parts));
-  return true;
+std::optional<ClientId> TaskResume::wanted_by(const MsgId& id) {
+  if (wanted_.empty()) return std::nullopt;
+  auto wanted = wanted_.extract(id);
+  return wanted.empty() ? std::nullopt : std::optional(std::move(wanted.mapped()));
 }
 
 // ---- an earlier controller's tasks ---------------------------------------------------------------------------------

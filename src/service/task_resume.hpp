@@ -79,8 +79,8 @@ class TaskResume final {
   void adopt(sched::Submit task, const EngineId& home);
   /// A reply has come from an engine: if it is one to a task of restore(), that task was there.
   void arrived(const MsgId& id, const EngineId& engine);
-  /// True when the reply was one that a client of a task that has ended still waits for; it is sent there.
-  bool redirect(const MsgId& id, const wire::Message& reply);
+  /// The client that still waits for the reply to a task that has ended: it gets the one that has come now.
+  std::optional<ClientId> wanted_by(const MsgId& id);
 
  private:
   struct Question {  // of a client; the round's conclusion is its answer

@@ -210,5 +210,36 @@ TEST_F(TaskResumeTest, ATaskThatArrivesAfterAllAndOnceMoreRunsOnce) {
   EXPECT_FALSE(client.receive()) << "nothing is refused";
 }
 
+TEST_F(TaskResumeTest, RepliesThatWereLostComeAgainInOneEnvelope) {
+  service.engine_joined(e0, EngineNumber(0));
+  Peer client(net, service.client_port(), "client");
+  std::vector<wire::Message> tasks;
+  wire::Batch batch;
+  wire::ResumeAsk ask;
+  for (int n = 0; n < 2; ++n) {
+    ask.ids.push_back(client.request("apply_request"));
+    tasks.push_back(await(first).value());
+    first.answer(tasks.back());
+    ASSERT_TRUE(await(client));
+    wire::Parts reply;
+    reply.identities = {tasks.back().parts.identities.at(0)};
+    reply.header = first.origin().header("apply_reply");
+    reply.parent = tasks.back().parts.header;
+    reply.metadata = Blob::of_static(R"({"status":"ok"})");
+    reply.content = Blob::of_static(R"({"status":"ok"})");
+    batch.add(std::move(reply));
+  }
+  client.send_raw(client.origin().message({}, wire::kResumeRequest, Blob::of_static("{}"), wire::render(ask)));
+  answer_question(first, ask.ids);
+  EXPECT_THAT(wire::parse_fates(await(client)->parts.content.view()).value().held, ElementsAre(ask.ids[0], ask.ids[1]));
+  first.send_raw(batch.take(
+      {}, [&] { return first.origin().header(wire::kBatchReply); }, Loopback::signer()));
+  for (const MsgId& id : ask.ids) {
+    const auto reply = await(client);
+    ASSERT_TRUE(reply) << "each is signed anew";
+    EXPECT_EQ(wire::parent_id(reply->parts.parent.view()), id);
+  }
+}
+
 }  // namespace
 }  // namespace camshaft::service

@@ -233,7 +233,11 @@ void TaskService::finish(wire::Message reply) {
   const auto status = wire::parse_reply_status(reply.parts.metadata.view());
   if (!id || !status || reply.parts.identities.size() < 2)
     return drop("an engine's reply", {Errc::bad_json, "it does not say which task it answers"});
-  if (resume_.redirect(*id, reply)) return;
+  if (const auto client = resume_.wanted_by(*id)) {
+    wire::Parts again = std::move(reply.parts);
+    again.identities.erase(again.identities.begin() + 1);
+    return to_clients_.add(client->value, std::move(again));
+  }
   EngineId engine(reply.parts.identities[0].str());
   resume_.arrived(*id, engine);
   if (status->recalled || !status->dependencies_met) resume_.handed_back(*id, engine);
