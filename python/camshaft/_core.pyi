@@ -147,6 +147,9 @@ def find_launcher(name: str, *, controller: bool = False) -> str:
 def launcher_classes(name: str, *, controller: bool = False) -> list[str]:
     """The original's classes whose traits are options of a launcher, from the most general to the most special one."""
 
+def engines_in_set(name: str, options: str, n: int, cores: int) -> int:
+    """How many engines a set has when `n` were asked for; 0: nobody said. `options` of the launcher are JSON."""
+
 class LocalCluster:
     """A controller and engines on this machine, started and watched by a C++ thread. Calls return at once but `wait`.
 

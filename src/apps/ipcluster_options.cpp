@@ -49,16 +49,23 @@ void add_words(OptionTable& table, OptionTable::Names names, std::vector<std::st
 /// Names are looked up when all is read, so that the message names what is known.
 struct LauncherChoice {
   std::string name = "local", options = "{}";
-  Result<cluster::Launcher> resolve(cluster::Role role, const LauncherSettings& settings) const {
-    auto found = cluster::find_launcher(name, role);
-    if (!found) return found;
-    const auto own = nlohmann::json::parse(options, nullptr, false);
-    if (own.is_object()) {
-      found->options = settings.options_of(*found, role, own);
-      return found;
+  /// A name that is none of ours goes to `unknown`: Python may know it.
+  Result<Done> resolve(cluster::Role role, const LauncherSettings& settings, cluster::Launcher& target,
+                       std::vector<UnknownLauncher>& unknown) const {
+    auto own = nlohmann::json::parse(options, nullptr, false);
+    if (!own.is_object()) {
+      return Error{Errc::bad_value,
+                   fmt::format("{} is not an object in JSON such as {{\"mpi_args\": [\"-v\"]}}", options)};
     }
-    return Error{Errc::bad_value,
-                 fmt::format("{} is not an object in JSON such as {{\"mpi_args\": [\"-v\"]}}", options)};
+    auto found = cluster::find_launcher(name, role);
+    if (!found && found.error().code != Errc::not_found) return found.error();
+    if (!found) {
+      unknown.push_back({role, name, std::move(own), found.error().message});
+      return Done{};
+    }
+    target = std::move(*found);
+    target.options = settings.options_of(target, role, own);
+    return Done{};
   }
 };
 
@@ -177,12 +184,15 @@ Result<ClusterOptions> parse_cluster_options(std::span<const char* const> argume
   options.controller_args.insert(options.controller_args.end(), parsed->after_dashes.begin(),
                                  parsed->after_dashes.end());
   options.json = all.format == "json";
-  auto engine_launcher = all.engines.resolve(cluster::Role::engines, all.launchers);
-  if (!engine_launcher) return engine_launcher.error();
-  auto controller_launcher = all.controller.resolve(cluster::Role::controller, all.launchers);
-  if (!controller_launcher) return controller_launcher.error();
-  options.engine_launcher = std::move(*engine_launcher);
-  options.controller_launcher = std::move(*controller_launcher);
+  auto& unknown = options.unknown_launchers;
+  if (auto done = all.engines.resolve(cluster::Role::engines, all.launchers, options.engine_launcher, unknown); !done) {
+    return done.error();
+  }
+  if (auto done =
+          all.controller.resolve(cluster::Role::controller, all.launchers, options.controller_launcher, unknown);
+      !done) {
+    return done.error();
+  }
   if (auto done = finish_common(all.choice, env, options); !done) return done.error();
   return options;
 }

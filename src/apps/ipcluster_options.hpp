@@ -9,6 +9,14 @@
 
 namespace camshaft::apps {
 
+/// A name that is none of ours.
+struct UnknownLauncher {
+  cluster::Role role;
+  std::string name;
+  nlohmann::json options;
+  std::string message;  // for the user, if nobody knows it
+};
+
 struct ClusterOptions : CommonOptions {
   std::string command;  // start, engines, stop, list, clean, create, config, doctor, nbextension
   int n = 0;            // 0 = as many engines as cores
@@ -20,6 +28,7 @@ struct ClusterOptions : CommonOptions {
   bool no_template = false;      // each engine is started afresh, not forked
   std::string template_imports;  // modules, separated by commas
   cluster::Launcher engine_launcher, controller_launcher;
+  std::vector<UnknownLauncher> unknown_launchers;  // Python may know them
   int engine_timeout_s = 60;
   int early_shutdown_s = 30;
   bool daemonize = false;

@@ -63,7 +63,9 @@ TEST(ClusterOptions, OnlyStopTakesIds) {
 
 TEST(ClusterOptions, SaysWhatIsWrong) {
   EXPECT_THAT(error({"lst"}), HasSubstr("did you mean 'ipcluster list'"));
-  EXPECT_THAT(error({"start", "--engines=slrm"}), HasSubstr("no launcher is called 'slrm'"));
+  EXPECT_THAT(parse({"start", "--engines=slrm"})->unknown_launchers.at(0).message,
+              HasSubstr("no launcher is called 'slrm'"));
+  EXPECT_THAT(error({"start", "--engine-options=[]"}), HasSubstr("is not an object in JSON"));
   EXPECT_THAT(error({"start", "-n", "0"}), HasSubstr("at least 1"));
   EXPECT_THAT(parse({"--help"})->text, HasSubstr("ipcluster start -n 4"));
 }

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "apps/progress_line.hpp"
+#include "apps/python_program.hpp"
 #include "apps/signals.hpp"
 #include "cluster/process/files.hpp"
 #include "cluster/process/pid_file.hpp"
@@ -168,6 +169,21 @@ std::string program_path(const std::string& name) {
   return found ? found->string() : name;
 }
 
+constexpr Duration kPatience = std::chrono::seconds(30);
+
+/// Names that are none of ours may be entry points of installed Python packages.
+Result<Done> ask_for_launchers(ClusterOptions& options) {
+  for (auto& [role, name, its_options, message] : options.unknown_launchers) {
+    const bool controller = role == cluster::Role::controller;
+    const auto answer =
+        ask_python({"camshaft.foreign_launcher", "--find", name, controller ? "controller" : "engines"}, kPatience);
+    if (!answer || answer->exit_code != 0) return Error{Errc::not_found, message};
+    cluster::Launcher& launcher = controller ? options.controller_launcher : options.engine_launcher;
+    launcher = {answer->output.substr(0, answer->output.find('\n')), its_options};
+  }
+  return Done{};
+}
+
 Result<service::ClusterConfig> config_of(const ClusterOptions& options, bool with_controller) {
   service::ClusterConfig config;
   auto engine = command_of(options.engine_cmd, "ipengine", "engine-cmd");
@@ -184,7 +200,7 @@ Result<service::ClusterConfig> config_of(const ClusterOptions& options, bool wit
   if (!options.controller_cmd.empty())
     config.plan.controller_launcher.options["controller_cmd"] = options.controller_cmd;
   config.plan.tether_cmd = {program_path("ipcluster"), "tether"};
-  config.plan.python_cmd = {program_path("python3")};
+  config.plan.python_cmd = {find_python().value_or("python3").string()};
   config.plan.engine_cmd = std::move(*engine);
   config.plan.profile = options.profile;
   config.plan.cluster_id = options.cluster_id;
@@ -363,7 +379,12 @@ std::string connect_hint(const cluster::Profile& profile, const std::string& clu
   return fmt::format("Connect from Python:\n    import camshaft as ipp\n    rc = ipp.Client({})", arguments);
 }
 
-int run_start(const ClusterOptions& options) {
+int run_start(const ClusterOptions& given) {
+  ClusterOptions options = given;
+  if (const auto known = ask_for_launchers(options); !known) {
+    fail(known.error().message);
+    return kExitFailed;
+  }
   const bool with_controller = options.command == "start";
   if (with_controller) {
     const auto found = cluster::look_at(cluster::cluster_file_path(options.profile, options.cluster_id));
@@ -403,7 +424,7 @@ int run_start(const ClusterOptions& options) {
       return kExitFailed;
     }
   }
-  Run run(options, options.n > 0 ? options.n : cores, std::move(*config), background);
+  Run run(options, cluster::engines_in_set(options.engine_launcher, options.n, cores), std::move(*config), background);
   return run.run();
 }
 

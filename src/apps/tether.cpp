@@ -19,6 +19,7 @@
 
 #include "apps/signals.hpp"
 #include "apps/tether_mpi.hpp"
+#include "apps/tether_ssh.hpp"
 
 namespace camshaft::apps {
 namespace {
@@ -47,7 +48,7 @@ struct Pipe {
 };
 
 /// In the child, between fork and exec: nothing here allocates.
-[[noreturn]] void become(char* const* argv, const char* work_dir, int in, int out, int parent, int report) {
+[[noreturn]] void become(char* const* argv, const char* work_dir, int in, int out, int err, int parent, int report) {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(127);  // it ended before it could be noticed
   ::setpgid(0, 0);
@@ -57,6 +58,7 @@ struct Pipe {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   if (in >= 0) ::dup2(in, STDIN_FILENO);
   if (out >= 0) ::dup2(out, STDOUT_FILENO);
+  if (err >= 0) ::dup2(err, STDERR_FILENO);
   if (*work_dir == '\0' || ::chdir(work_dir) == 0) ::execvp(argv[0], argv);
   const int failure = errno;
   (void)!::write(report, &failure, sizeof failure);
@@ -122,14 +124,12 @@ void TetherLife::finish(int code) {
 
 Result<TetherChild> TetherChild::start(const Settings& settings) {
   TetherChild child;
-  Pipe in, out;
-  if (settings.pipes) {
-    auto first = Pipe::make();
-    auto second = Pipe::make();
-    if (!first) return first.error();
-    if (!second) return second.error();
-    in = std::move(*first);
-    out = std::move(*second);
+  Pipe in, out, err;
+  for (Pipe* one : {&in, &out, &err}) {
+    if (!settings.pipes) break;
+    auto made = Pipe::make();
+    if (!made) return made.error();
+    *one = std::move(*made);
   }
   auto report = Pipe::make();
   if (!report) return report.error();
@@ -146,7 +146,8 @@ Result<TetherChild> TetherChild::start(const Settings& settings) {
   const int parent = ::getpid();
   child.pid_ = ::fork();
   if (child.pid_ == 0) {
-    become(argv.data(), settings.work_dir.c_str(), in.read.get(), out.write.get(), parent, report->write.get());
+    become(argv.data(), settings.work_dir.c_str(), in.read.get(), out.write.get(), err.write.get(), parent,
+           report->write.get());
   }
   const int fork_failure = errno;
   for (const auto& [name, value] : before) {
@@ -171,6 +172,7 @@ Result<TetherChild> TetherChild::start(const Settings& settings) {
   child.watch_ = cluster::Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, child.pid_, 0)));
   child.input_ = std::move(in.write);
   child.output_ = std::move(out.read);
+  child.errors_ = std::move(err.read);
   return child;
 }
 
@@ -201,6 +203,7 @@ int run_tether(std::string_view kind) {
   }
   ::unsetenv("CAMSHAFT_TETHER");  // nobody below needs it, and it holds the key
   if (kind == "mpi") return run_mpi_tether(*spec);
+  if (kind == "ssh") return run_ssh_tether(*spec);
   tether_says(fmt::format("there is no tether of the kind '{}'", kind));
   return 2;
 }

@@ -61,7 +61,7 @@ class TetherChild final {
     std::vector<std::string> argv;
     std::vector<std::pair<std::string, std::string>> environment;  // in addition to ours
     std::string work_dir;
-    bool pipes = false;  // stdin and stdout are ours to write and read; else empty, and our stdout
+    bool pipes = false;  // stdin, stdout and stderr are ours to write and read; else empty, and ours
   };
   static Result<TetherChild> start(const Settings& settings);
 
@@ -70,13 +70,14 @@ class TetherChild final {
   int descriptor() const { return watch_.get(); }
   cluster::Descriptor& input() { return input_; }
   cluster::Descriptor& output() { return output_; }
+  cluster::Descriptor& errors() { return errors_; }
   std::optional<cluster::Exit> poll();
   void signal(int number) const;
 
  private:
   TetherChild() = default;
   int pid_ = 0;
-  cluster::Descriptor watch_, input_, output_;
+  cluster::Descriptor watch_, input_, output_, errors_;
   std::optional<cluster::Exit> exit_;
 };
 

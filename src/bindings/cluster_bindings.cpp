@@ -139,6 +139,13 @@ class LocalCluster final {
 
 void bind_cluster(nb::module_& module) {
   module.def(
+      "engines_in_set",
+      [](const std::string& name, const std::string& options, int n, int cores) {
+        return cluster::engines_in_set(launcher({name, options}, cluster::Role::engines), n, cores);
+      },
+      nb::arg("name"), nb::arg("options"), nb::arg("n"), nb::arg("cores"),
+      "How many engines a set has when n were asked for; 0: nobody said. Options are JSON.");
+  module.def(
       "find_launcher",
       [](const std::string& name, bool controller) {
         const auto found =

@@ -8,6 +8,7 @@
 #include <cctype>
 
 #include "cluster/commands.hpp"
+#include "cluster/ssh/hosts.hpp"
 
 namespace camshaft::cluster {
 namespace {
@@ -24,6 +25,8 @@ struct Kind {
 constexpr std::array kKinds = {
     Kind{"local", "Local", ""},
     Kind{"mpi", "MPI", "mpi"},
+    Kind{"ssh", "SSH", "ssh"},
+    Kind{"sshproxy", "SSHProxy", "ssh", false},
 };
 
 std::string lower(std::string_view text) {
@@ -64,6 +67,9 @@ Command tether(const LocalPlan& plan, const Launcher& launcher, TetherSpec spec,
   spec.cluster_id = plan.cluster_id;
   spec.profile_dir = plan.profile.dir.string();
   spec.work_dir = inner.work_dir;
+  const auto program = words_option(launcher, spec.role == Role::controller ? "controller_cmd" : "engine_cmd");
+  const auto& usual = spec.role == Role::controller ? plan.controller_cmd : plan.engine_cmd;
+  spec.program_words = static_cast<int>(program.empty() ? usual.size() : program.size());
   spec.argv = std::move(inner.argv);
   spec.environment = std::move(inner.environment);
   Command command;
@@ -134,6 +140,12 @@ std::vector<Command> engine_processes(const LocalPlan& plan, std::string_view se
 
 int engine_process_count(const LocalPlan& plan, int n) { return plan.engine_launcher.local() ? n : 1; }
 
+int engines_in_set(const Launcher& launcher, int n, int cores) {
+  const int asked_for = ssh::engines_asked_for(launcher);
+  if (n <= 0) return asked_for > 0 ? asked_for : cores;
+  return asked_for > 0 ? std::min(n, asked_for) : n;
+}
+
 Command controller_process(const LocalPlan& plan) {
   Command inner = controller_command(plan);
   if (plan.controller_launcher.local()) return inner;
@@ -154,6 +166,7 @@ std::string render(const TetherSpec& spec) {
                     {"profile_dir", spec.profile_dir},
                     {"work_dir", spec.work_dir},
                     {"argv", spec.argv},
+                    {"program_words", spec.program_words},
                     {"environment", std::move(environment)}};
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -170,6 +183,7 @@ Result<TetherSpec> parse_tether_spec(std::string_view text) {
     spec.profile_dir = in.at("profile_dir");
     spec.work_dir = in.at("work_dir");
     spec.argv = in.at("argv").get<std::vector<std::string>>();
+    spec.program_words = in.at("program_words");
     for (const json& one : in.at("environment")) spec.environment.emplace_back(one.at(0), one.at(1));
     return spec;
   } catch (const json::exception&) {

@@ -41,6 +41,8 @@ std::vector<Command> engine_processes(const LocalPlan& plan, std::string_view se
 /// How many those are.
 int engine_process_count(const LocalPlan& plan, int n);
 Command controller_process(const LocalPlan& plan);
+/// How many engines a set has when `n` were asked for (0 = nobody said) on a machine with so many cores.
+int engines_in_set(const Launcher& launcher, int n, int cores);
 
 /// What a tether reads from CAMSHAFT_TETHER.
 struct TetherSpec {
@@ -50,6 +52,7 @@ struct TetherSpec {
   std::string set;  // "" for a controller
   std::string cluster_id, profile_dir, work_dir;
   std::vector<std::string> argv;  // of one engine, or of the controller, as it would be started here
+  int program_words = 0;          // of argv, the rest are arguments
   std::vector<std::pair<std::string, std::string>> environment;  // what each has to get
   bool operator==(const TetherSpec&) const = default;
 };

@@ -68,6 +68,7 @@ TEST(Launchers, OthersAreOneTetherThatKnowsWhatToStart) {
   EXPECT_EQ(processes[0].log_file, "/ip/profile_x/log/ipengine-id-7-42.log");
   const TetherSpec spec = spec_of(processes[0]);
   EXPECT_EQ(spec.n, 3);
+  EXPECT_EQ(spec.program_words, 1);
   EXPECT_THAT(spec.argv, ElementsAre("ipengine"));
   EXPECT_THAT(spec.environment,
               ElementsAre(Pair("A", "b"), Pair("IPP_CLUSTER_ID", "id"), Pair("IPP_PROFILE_DIR", "/ip/profile_x"),
@@ -105,6 +106,15 @@ TEST(Launchers, TheirProgramsAndArgumentsComeFromTheirOptionsToo) {
   const Command command = engine_command(local, "7", 0, "");
   EXPECT_THAT(command.argv, ElementsAre("other", "-x", "a b"));
   EXPECT_EQ(command.work_dir, "/w");
+}
+
+TEST(Launchers, SayHowManyEnginesASetHas) {
+  EXPECT_EQ(engines_in_set({}, 0, 4), 4);
+  EXPECT_EQ(engines_in_set({}, 7, 4), 7);
+  const Launcher ssh{"ssh", {{"engines", {{"a", 2}, {"b", 3}}}}};
+  EXPECT_EQ(engines_in_set(ssh, 0, 4), 5);
+  EXPECT_EQ(engines_in_set(ssh, 3, 4), 3);
+  EXPECT_EQ(engines_in_set(ssh, 9, 4), 5);
 }
 
 TEST(Tether, ASpecificationThatIsNoneIsRefused) {

@@ -33,6 +33,19 @@ ClusterConfig without_needless_forks(ClusterConfig config) {
   return config;
 }
 
+/// The last line in which a tether itself says what went wrong, "" when there is none.
+std::string said_by_tether(std::string_view log) {
+  constexpr std::string_view kBefore = "ipcluster: ";
+  for (std::size_t end = log.size(); end > 0;) {
+    const std::size_t newline = log.rfind('\n', end - 1);
+    const std::size_t begin = newline == std::string_view::npos ? 0 : newline + 1;
+    const std::string_view line = log.substr(begin, end - begin);
+    if (line.rfind(kBefore, 0) == 0) return std::string(line.substr(kBefore.size()));
+    end = begin == 0 ? 0 : begin - 1;
+  }
+  return "";
+}
+
 /// What runs elsewhere takes longer to stop; a tether that is killed cannot look after it any more.
 cluster::SupervisorLimits patient(const ClusterConfig& config) {
   cluster::SupervisorLimits limits = config.limits;
@@ -356,6 +369,8 @@ void ClusterService::report(const cluster::Action& what) {
     process->failed = true;
     out.log_file = process->command.log_file.string();
     out.log_tail = cluster::tail(process->command.log_file, kTailLines);
+    const bool is_tether = failed ? !config_.plan.engine_launcher.local() : !config_.plan.controller_launcher.local();
+    if (const std::string said = is_tether ? said_by_tether(out.log_tail) : ""; !said.empty()) out.message = said;
   }
   if (std::holds_alternative<action::AllStopped>(what)) {
     probe_.reset();

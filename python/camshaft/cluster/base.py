@@ -243,7 +243,7 @@ class ClusterBase:
 
     def _start_set(self, n: int | None, name: str | None) -> str:
         assert self._core is not None
-        count = n or self.n or len(os.sched_getaffinity(0))
+        count = foreign_launcher.set_size(self._engine_launcher, n or self.n or 0)
         sets = self.engine_sets
         if name is None:
             first = name = str(int(time.time()))

@@ -1,0 +1,149 @@
+"""Engines and controllers over ssh, with a real sshd."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import camshaft
+import psutil
+import pytest
+from launchers.servers.sshd import Sshd, sshd
+from processes import BIN, Processes, command_of, marked, wait_until
+
+
+@pytest.fixture
+def server(processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
+    for name, value in {"CAMSHAFT_BIN": str(BIN), "CAMSHAFT_TEST_MARK": processes.mark}.items():
+        monkeypatch.setenv(name, value)
+        processes.env[name] = value
+    with sshd(tmp_path / "ssh") as running:
+        yield running
+
+
+def options_for(server: Sshd, processes: Processes, **options) -> dict:
+    there = {name: processes.env[name] for name in ("PYTHONPATH", "CAMSHAFT_BIN", "CAMSHAFT_TEST_MARK")}
+    return {"ssh_args": ["-F", server.config], "remote_python": sys.executable, "environment": there, **options}
+
+
+def make(server: Sshd, processes: Processes, cluster: dict | None = None, **options) -> camshaft.Cluster:
+    engine_options = options_for(server, processes, **options)
+    return camshaft.Cluster(
+        **{"engines": "ssh", "engine_options": engine_options, "profile": "ssh", "progress": False, **(cluster or {})}
+    )
+
+
+def nobody_there(server: Sshd, processes: Processes) -> bool:
+    return not marked(processes.mark) and not server.sessions()
+
+
+def test_engines_on_several_machines(server: Sshd, processes: Processes) -> None:
+    hosts = {
+        "node1": 2,
+        f"root@node2:{server.port}": {"n": 1, "engine_args": ["-c", "where = 'second'"]},
+        "node3": (1, ["-c", "where = 'third'"]),
+    }
+    with make(server, processes, engines=hosts) as rc:
+        assert len(rc.ids) == 4  # as many as the hosts say
+        assert len(set(rc[:].apply_sync(os.getpid))) == 4
+        rc[:].execute("place = globals().get('where', 'first')", block=True)
+        assert sorted(rc[:]["place"]) == ["first", "first", "second", "third"]
+        engines = {psutil.Process(pid) for pid in rc[:].apply_sync(os.getpid)}
+        assert engines <= set(server.sessions())
+        log = Path(next(iter(rc.cluster.engine_sets.values()))[0]["log_file"])
+        rc[:].apply_sync(os.system, "echo said by an engine")
+        wait_until(lambda: log.read_text().count("said by an engine") == 4, "output here")
+    wait_until(lambda: nobody_there(server, processes), "end of all")
+
+
+def test_n_is_an_upper_limit(server: Sshd, processes: Processes) -> None:
+    with make(server, processes, {"n": 2}, engines={"node1": 1, "node2": 5}) as rc:
+        assert len(rc.ids) == 2
+
+
+def test_an_interrupt_reaches_the_engines(server: Sshd, processes: Processes) -> None:
+    with make(server, processes, engines={"node1": 2}) as rc:
+        result = rc[:].apply_async(time.sleep, 60)
+        deadline = time.monotonic() + 30
+        while not result.ready() and time.monotonic() < deadline:  # the first may come before the work has begun
+            rc.cluster.signal_engines_sync(signal.SIGINT)
+            result.wait(0.3)
+        with pytest.raises(camshaft.CompositeError, match="KeyboardInterrupt"):
+            result.get(timeout=1)
+        assert rc[:].apply_sync(eval, "2 + 2") == [4, 4]
+
+
+@pytest.mark.parametrize("victim", ["ipcluster", "tether", "ssh", "guard"])
+def test_whoever_is_killed_nobody_is_left_there(server: Sshd, processes: Processes, victim: str) -> None:
+    options = options_for(server, processes, engines={"node1": 2})
+    start = processes.start(
+        [*command_of("ipcluster", "ours"), "start", "--engines=SSH", f"--engine-options={json.dumps(options)}"]
+    )
+    wait_until(lambda: "Stop with Ctrl-C" in start.output or not start.running, "two engines")
+    assert start.running, start.output
+    here = psutil.Process(start.pid)
+    tether = next(one for one in here.children() if "tether" in one.cmdline())
+    guard = next(one for one in server.sessions() if any("camshaft-guard" in word for word in one.cmdline()))
+    target = {"ipcluster": here, "tether": tether, "ssh": tether.children()[0], "guard": guard}[victim]
+    target.kill()
+    wait_until(lambda: not server.sessions(), "end of the engines")
+    if victim == "ipcluster":
+        start.popen.wait()
+    else:
+        start.stop()
+    wait_until(lambda: nobody_there(server, processes), "end of all")
+
+
+def test_the_controller_may_be_elsewhere(server: Sshd, processes: Processes, tmp_path: Path) -> None:
+    options = options_for(server, processes, hostname="node1", remote_profile_dir=str(tmp_path / "there"))
+    with make(
+        server,
+        processes,
+        {"controller": "ssh", "controller_options": options, "controller_ip": "127.0.0.1"},
+        engines={"node2": 1},
+    ) as rc:
+        assert rc[:].apply_sync(eval, "6 * 7") == [42]
+        assert list((tmp_path / "there" / "security").glob("ipcontroller-*-client.json"))
+        assert Path(rc.cluster.connection_file).exists()
+    wait_until(lambda: nobody_there(server, processes), "end of all")
+
+
+def test_ipcluster_there_starts_the_engines(server: Sshd, processes: Processes, tmp_path: Path) -> None:
+    options = options_for(server, processes, hostname="node1", remote_profile_dir=str(tmp_path / "there"))
+    with make(server, processes, {"engines": "sshproxy", "n": 2, "engine_options": options}) as rc:
+        assert rc[:].apply_sync(eval, "6 * 7") == [42, 42]
+    wait_until(lambda: nobody_there(server, processes), "end of all")
+
+
+def failure(cluster: camshaft.Cluster) -> str:
+    with pytest.raises(RuntimeError) as caught:
+        cluster.start_cluster_sync()
+    return str(caught.value).partition("\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"ssh_cmd": ["no-such-ssh"]}, "cannot start no-such-ssh.*openssh-client"),
+        ({"ssh_args": ["-F", "CONFIG-stranger"]}, "ssh-copy-id node1"),
+        ({"ssh_args": ["-F", "CONFIG", "-o", "UserKnownHostsFile=/dev/null"]}, "connect once by hand: ssh node1"),
+        ({"ssh_args": ["-F", "CONFIG", "-p", "1"]}, "does sshd run there"),
+        ({"remote_python": "/no/such/python"}, "with the option remote_python"),
+        ({"environment": {}, "remote_python": "/usr/bin/python3"}, "the Python there has no camshaft; install it"),
+        ({"engine_cmd": ["/no/such/engine"]}, "cannot start /no/such/engine.*with the option engine_cmd"),
+        ({"engines": {"node1": -1}}, "engines on node1: a number from 1"),
+        ({"engines": {}}, "the option engines"),
+    ],
+)
+def test_what_goes_wrong_is_told_in_one_line(server: Sshd, processes: Processes, change: dict, line: str) -> None:
+    if "ssh_args" in change:
+        change = {"ssh_args": [word.replace("CONFIG", server.config) for word in change["ssh_args"]]}
+    cluster = make(server, processes, {"n": 1}, **{"engines": {"node1": 1}, **change})
+    assert re.search(line, failure(cluster))
+    wait_until(lambda: nobody_there(server, processes), "end of all")
