@@ -20,6 +20,7 @@ from .oldnames import ClientNames
 from .records import HeldMetadata, HeldResults, trim
 from .targets import choose_codec, other_pythons, resolve
 from .taskcontrol import TaskControl
+from .tunnels import through
 
 if TYPE_CHECKING:
     from ._core import ClientCore, Request
@@ -82,11 +83,6 @@ class Client(HubQueries, TaskControl, ClientNames):
         connection_info = _renamed(connection_info, url_file, extra_args)
         if extra_args:
             raise TypeError(f"Client() got unexpected arguments: {', '.join(sorted(extra_args))}")
-        if sshserver or sshkey or password:
-            raise NotImplementedError(
-                "camshaft does not open ssh tunnels itself: forward the ports of the connection file with ssh -L, "
-                "or run the client on a host that reaches the controller"
-            )
         info = read_connection(
             connection_info,
             profile=profile,
@@ -98,6 +94,7 @@ class Client(HubQueries, TaskControl, ClientNames):
         )
         if key is not None:
             info["key"] = key.decode() if isinstance(key, bytes) else key
+        info, self._tunnel = through(info, sshserver, sshkey, password, timeout)
         self.profile = profile
         self.debug = debug
         self.cluster = cluster
@@ -130,6 +127,8 @@ class Client(HubQueries, TaskControl, ClientNames):
     def close(self, linger: float | None = None) -> None:
         """Disconnect; what is still pending fails. The engines go on. May be called twice."""
         self._core.close()
+        if self._tunnel is not None:
+            self._tunnel.close()
 
     def __enter__(self) -> Client:
         return self
@@ -141,6 +140,8 @@ class Client(HubQueries, TaskControl, ClientNames):
         core = self.__dict__.get("_core")
         if core is not None and not sys.is_finalizing():
             core.close()
+            if self._tunnel is not None:
+                self._tunnel.close()
 
     @property
     def results(self) -> Mapping[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ from pathlib import Path
 import camshaft
 import pytest
 from launchers.servers.private_network import private_network
-from processes import BIN, Processes, at_the_prompt, command_of, marked, wait_until
+from processes import BIN, ROOT, Processes, at_the_prompt, command_of, marked, wait_until
 
 OPEN_MPI = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
@@ -85,6 +87,13 @@ def test_S3_39_S3_43_engines_exchange_arrays_while_the_client_steers(with_mpi4py
             assert [float(array[0]) for array in arrays] == [2.0 + step, step, 1.0 + step]
             assert all(array.shape == (1000,) for array in arrays)
             assert set(totals) == {(3.0 + 3 * step) * 1000}
+
+
+def test_the_page_about_it(with_mpi4py: None) -> None:
+    page = (ROOT / "docs/operations/launchers/mpi.md").read_text()
+    example, printed = re.search(r"```python\n(.*?)```\n```text\n(.*?)```", page, re.DOTALL).groups()
+    done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, timeout=60)
+    assert done.stdout == printed, done.stderr
 
 
 def test_S3_44_another_module_starts_mpi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

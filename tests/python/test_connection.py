@@ -76,5 +76,5 @@ def test_wrong_files(home):
         Client("tcp://127.0.0.1:1234")
     with pytest.raises(TypeError, match="nope"):
         Client(dict(INFO), nope=1)
-    with pytest.raises(NotImplementedError, match="ssh"):
-        Client(dict(INFO), sshserver="there")
+    with pytest.raises(NotImplementedError, match="key or an agent"):
+        Client(dict(INFO), sshserver="there", password="secret")

@@ -84,8 +84,7 @@ def test_what_is_wrong_is_said_in_one_line(arguments, line):
 def test_unsupported_options_say_what_to_do_instead():
     with pytest.raises(UsageError, match="use --file"):
         parse(["--url=tcp://1.2.3.4:1"])
-    with pytest.raises(UsageError, match="ssh -L"):
-        parse(["--ssh=host"])
+    assert parse(["--ssh=host"]).ssh_server == "host"
 
 
 def test_connection_file_of_a_profile(monkeypatch, tmp_path):

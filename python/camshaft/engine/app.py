@@ -89,12 +89,15 @@ def _start(_core: Any, options: Options) -> Any:
             options.engine_id = rank
         if lifeline is None:
             lifeline = mpi.lifeline()
+    connection = os.environ.get("IPP_CONNECTION_INFO") if options.file is None else None
+    if options.ssh_server or options.ssh_key:
+        connection = _connection_through_ssh(options, connection)
     try:
         return _core.EngineCore(
             # From this name every client sees that the engine is ours and which byte code it runs.
             uuid=f"camshaft-py{sys.version_info[0]}{sys.version_info[1]}-{os.urandom(8).hex()}",
             file=options.connection_file(),
-            connection=os.environ.get("IPP_CONNECTION_INFO") if options.file is None else None,
+            connection=connection,
             location=options.location,
             key=options.key,
             engine_id=options.engine_id,
@@ -113,6 +116,24 @@ def _start(_core: Any, options: Options) -> Any:
     except ValueError as error:
         fail(str(error))
         raise  # not reached
+
+
+def _connection_through_ssh(options: Options, text: str | None) -> str:
+    import json
+
+    from ..tunnels import read_when_there, through
+
+    try:
+        info = json.loads(text) if text else read_when_there(options.connection_file(), options.wait_for_file)
+        near, tunnel = through(info, options.ssh_server, options.ssh_key, None, max(options.timeout, 10.0))
+    except (OSError, RuntimeError, ValueError) as error:
+        fail(str(error))
+    _tunnels.append(tunnel)
+    return json.dumps(near)
+
+
+_tunnels: list[Any] = []
+"""Open as long as this process lives."""
 
 
 def _properties(options: Options, python: str) -> str:

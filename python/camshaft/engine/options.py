@@ -30,6 +30,7 @@ Start one engine: it waits for the controller's connection file, registers, and 
   -c CODE                 run this at the start
   -s FILE                 run this file at the start
   --properties=JSON       what tasks may ask for, such as '{"rack": 3}'; beside host, cores, memory, gpus, python, pid
+  --ssh=SERVER            reach the controller through this machine, [user@]host[:port]; --sshkey=FILE: with that key
   --mpi[=MODULE]          take part in MPI: id = rank, mpi_rank and mpi_size set; MODULE (default: mpi4py, if it is
                           there) is imported, so that it starts MPI
   --work-dir=DIR          change to this folder first
@@ -72,6 +73,8 @@ class Options:
         self.startup_command: str | None = None
         self.startup_script: str | None = None
         self.properties: dict[str, Any] = {}
+        self.ssh_server: str | None = None
+        self.ssh_key: str | None = None
         self.mpi = False
         self.mpi_module: str | None = None
         """What to import; None = mpi4py if it is there."""
@@ -191,6 +194,8 @@ _VALUES: dict[str, tuple[str, Any]] = {
     "properties": ("properties", _object),
     "log-level": ("log_level", _level),
     "user": ("username", _text),
+    "ssh": ("ssh_server", _text),
+    "sshkey": ("ssh_key", _text),
 }
 _FLAGS: dict[str, tuple[str, Any]] = {
     "mpi": ("mpi", True),
@@ -210,6 +215,8 @@ _FLAGS: dict[str, tuple[str, Any]] = {
 }
 _ENGINE_TRAITS: dict[str, tuple[str, Any]] = {
     "url_file": ("file", _text),
+    "sshserver": ("ssh_server", _text),
+    "sshkey": ("ssh_key", _text),
     "startup_command": ("startup_command", _text),
     "startup_script": ("startup_script", _text),
     "location": ("location", _text),
@@ -260,8 +267,6 @@ _IGNORED = frozenset(
 )
 _IGNORED_OPTIONS = frozenset({"clean-logs", "log-url", "ident", "quick", "secure", "no-secure", "keyfile"})
 _UNSUPPORTED = {
-    "ssh": "tunnels are not built in yet: open one with 'ssh -L' and point --file at a copy of the connection file",
-    "sshkey": "tunnels are not built in yet: open one with 'ssh -L' and point --file at a copy of the connection file",
     "url": "the connection file carries all addresses: use --file, or --location if only the host is wrong",
 }
 _UNSUPPORTED_TRAITS = {"registration_url": "url", "sshserver": "ssh"}
