@@ -113,7 +113,8 @@ std::optional<FoundCluster> look_at_file(const fs::path& path) {
   found.supervisor_alive = alive(record->supervisor, record->supervisor_program);
   found.controller_alive = controller_lives(record->controller.process);
   for (const auto& [id, engines] : record->engine_sets) {
-    for (const auto& [index, engine] : engines) found.engines_alive += engine_lives(engine.process) ? 1 : 0;
+    const int each = record->engines_per_process(id);
+    for (const auto& [index, engine] : engines) found.engines_alive += engine_lives(engine.process) ? each : 0;
   }
   return found;
 }
