@@ -215,7 +215,8 @@ FurtherOptions LauncherSettings::further() {
     const auto [owner, trait] = split(name);
     if (trait.empty() || !takes(owner)) return false;
     if (known_classes().count(std::string(owner)) == 0 || trait_named(trait) != nullptr) return true;
-    return std::none_of(kTraits.begin(), kTraits.end(), [&](const Trait& one) { return is_slip(trait, one.name); });
+    return std::none_of(kTraits.begin(), kTraits.end(),
+                        [said = trait](const Trait& one) { return is_slip(said, one.name); });
   };
   further.assign = [this](std::string_view name, const json& value) { return assign(name, value); };
   for (const std::string& one : known_classes()) {
