@@ -10,17 +10,31 @@
 #include "sched/sorted.hpp"
 
 namespace camshaft::sched {
+namespace {
+
+bool wants_more_than_after(const Requirements& wanted) {
+  return !wanted.targets.empty() || wanted.timeout != Duration{} || wanted.time_limit != Duration{} ||
+         wanted.follow != Dependency{} || !wanted.where.empty() || !wanted.resources.empty();
+}
+
+}  // namespace
+
+const Scheduler::Progress Scheduler::kNothing{};
+
 /// Takes in what the task asks for. False when it has failed.
 bool Scheduler::admit(Slot slot, const Requirements& wanted) {
   Task& task = tasks_[slot];
-  Conditions& conditions = conditions_of(task);
-  conditions.targets = wanted.targets;
-  conditions.timeout = wanted.timeout;
-  conditions.time_limit = wanted.time_limit;
-  conditions.kill_after = wanted.kill_after;
-  conditions.demand = demands_.take(wanted.where, wanted.resources);
+  if (wants_more_than_after(wanted)) {
+    Conditions& conditions = conditions_of(task);
+    conditions.targets = wanted.targets;
+    conditions.timeout = wanted.timeout;
+    conditions.time_limit = wanted.time_limit;
+    conditions.kill_after = wanted.kill_after;
+    conditions.demand = demands_.take(wanted.where, wanted.resources);
+  }
 
-  const std::vector<Looked> after = look_up(wanted.after.ids), follow = look_up(wanted.follow.ids);
+  look_up(wanted.after.ids, after_);
+  look_up(wanted.follow.ids, follow_);
   for (const Dependency* dependency : {&wanted.after, &wanted.follow}) {
     const std::string_view key = dependency == &wanted.after ? "after" : "follow";
     std::string text;
@@ -28,7 +42,7 @@ bool Scheduler::admit(Slot slot, const Requirements& wanted) {
       text =
           fmt::format("Task '{}': '{}' has success and failure both false, so nothing can meet it", task.id.value, key);
     }
-    for (const Looked& one : dependency == &wanted.after ? after : follow) {
+    for (const Looked& one : dependency == &wanted.after ? after_ : follow_) {
       if (!text.empty()) break;
       const std::string& id = one.id->value;
       if (one.fingerprint == task.fingerprint) {
@@ -44,12 +58,14 @@ bool Scheduler::admit(Slot slot, const Requirements& wanted) {
       return false;
     }
   }
-  const auto progress = [](const Dependency& d) { return Progress{d.all, d.success, d.failure, 0, 0, 0}; };
-  conditions.after = progress(wanted.after);
-  conditions.follow = progress(wanted.follow);
+  const auto progress = [](const Dependency& d) { return Progress{0, 0, 0, d.all, d.success, d.failure}; };
   std::optional<MsgId> because;
-  wire(slot, after, false, because);
-  wire(slot, follow, true, because);
+  task.after = progress(wanted.after);
+  wire(slot, after_, false, because);
+  if (task.conditions) {
+    task.conditions->follow = progress(wanted.follow);
+    wire(slot, follow_, true, because);
+  }
   if (auto why = why_impossible(task, because ? &*because : nullptr)) {
     fail(slot, FailureKind::impossible_dependency, std::move(*why));
     return false;
@@ -59,9 +75,8 @@ bool Scheduler::admit(Slot slot, const Requirements& wanted) {
 
 /// The ids once each, in the order of their first mention, with what is known of them. In a large graph each look is a
 /// miss of every cache: there is one for each id, and they overlap.
-std::vector<Scheduler::Looked> Scheduler::look_up(const std::vector<MsgId>& ids) const {
-  std::vector<Looked> found;
-  found.reserve(ids.size());
+void Scheduler::look_up(const std::vector<MsgId>& ids, std::vector<Looked>& found) const {
+  found.clear();
   for (const MsgId& id : ids) {
     found.push_back({&id, table_.fingerprint(id.value), {}});
     table_.prefetch(found.back().fingerprint);
@@ -75,28 +90,34 @@ std::vector<Scheduler::Looked> Scheduler::look_up(const std::vector<MsgId>& ids)
     found.erase(std::unique(found.begin(), found.end(), same), found.end());
     std::sort(found.begin(), found.end(), [](const Looked& a, const Looked& b) { return a.id < b.id; });
   }
-  for (Looked& one : found) one.known = table_.find(one.fingerprint);
-  return found;
+  for (Looked& one : found) {
+    one.known = table_.find(one.fingerprint);
+    if (one.known.kind == Known::live) __builtin_prefetch(&tasks_[one.known.where].first_dependent, 1);
+  }
 }
 
 /// Counts what has finished and asks the others to tell; `because` becomes the first that ended the wrong way.
 void Scheduler::wire(Slot slot, const std::vector<Looked>& dependencies, bool follow, std::optional<MsgId>& because) {
-  Conditions& conditions = *tasks_[slot].conditions;
-  Progress& progress = follow ? conditions.follow : conditions.after;
+  Task& task = tasks_[slot];
+  Progress& progress = follow ? task.conditions->follow : task.after;
   progress.total = static_cast<std::uint32_t>(dependencies.size());
   for (const Looked& one : dependencies) {
     if (one.known.kind == Known::live) {
-      tasks_[one.known.where].dependents.push_back(Edge{tasks_[slot].arrival, slot, follow});
+      Task& other = tasks_[one.known.where];
+      const Slot edge = edges_.take();
+      edges_[edge] = {{task.arrival, slot, follow}, kNoSlot};
+      (other.first_dependent == kNoSlot ? other.first_dependent : edges_[other.last_dependent].next) = edge;
+      other.last_dependent = edge;
       continue;
     }
-    learn(conditions, follow, one.known.kind == Known::succeeded, one.known.where);
+    learn(task, follow, one.known.kind == Known::succeeded, one.known.where);
     if (progress.bad > 0 && !because) because = *one.id;
   }
 }
 
 /// One of the tasks waited for has ended.
-void Scheduler::learn(Conditions& conditions, bool follow, bool success, Serial home) const {
-  Progress& progress = follow ? conditions.follow : conditions.after;
+void Scheduler::learn(Task& task, bool follow, bool success, Serial home) const {
+  Progress& progress = follow ? task.conditions->follow : task.after;
   if (!(success ? progress.success : progress.failure)) {
     ++progress.bad;
     return;
@@ -104,24 +125,24 @@ void Scheduler::learn(Conditions& conditions, bool follow, bool success, Serial 
   ++progress.good;
   if (!follow) return;
   if (home == MsgTable::kNowhere) {
-    conditions.homeless = true;
+    task.conditions->homeless = true;
   } else {
-    insert_sorted(conditions.homes, home);
+    insert_sorted(task.conditions->homes, home);
   }
 }
 
 /// Why the task can never run, if that is certain by now; `because` is the dependency that has just ended.
 std::optional<std::string> Scheduler::why_impossible(const Task& task, const MsgId* because) const {
-  if (!task.conditions) return std::nullopt;
-  const Conditions& c = *task.conditions;
-  for (const Progress* p : {&c.after, &c.follow}) {
+  for (const Progress* p : {&task.after, &task.follow()}) {
     if (!p->hopeless()) continue;
     return fmt::format(
         "Task '{}' can never run: '{}' asks that {} of its "
         "tasks {}, and {}{} did not",
-        task.id.value, p == &c.after ? "after" : "follow", p->all ? "all" : "any", p->success ? "succeed" : "fail",
+        task.id.value, p == &task.after ? "after" : "follow", p->all ? "all" : "any", p->success ? "succeed" : "fail",
         p->all ? "" : "the last, ", because ? "'" + because->value + "'" : "one");
   }
+  if (!task.conditions) return std::nullopt;
+  const Conditions& c = *task.conditions;
   if (c.follow.all && c.follow.total > 0) {
     if (c.homes.size() > 1) {
       return fmt::format(
@@ -136,7 +157,7 @@ std::optional<std::string> Scheduler::why_impossible(const Task& task, const Msg
           task.id.value);
     }
   }
-  if (c.restricted() && c.after.met() && c.follow.met() && !may_grow(c) && allowed_engines(c).empty()) {
+  if (c.restricted() && task.may_run() && !may_grow(c) && allowed_engines(c).empty()) {
     return fmt::format("Task '{}' can never run: {}", task.id.value,
                        c.targets.empty()     ? "the engine of the tasks it follows is gone or has "
                                                "refused or failed it"
@@ -148,16 +169,21 @@ std::optional<std::string> Scheduler::why_impossible(const Task& task, const Msg
 
 /// Tells the dependents of every ended task, and the dependents of those that this ends in turn.
 void Scheduler::propagate() {
-  while (!ended_.empty()) {
-    const std::vector<Ended> batch = std::exchange(ended_, {});
-    for (const Ended& ended : batch) {
-      for (const Edge& edge : ended.dependents) {
-        if (tasks_[edge.task].arrival != edge.arrival) continue;
-        learn(*tasks_[edge.task].conditions, edge.follow, ended.success, ended.home);
-        reconsider(edge.task, edge, ended.id);
-      }
+  for (std::size_t at = 0; at < ended_.size(); ++at) {  // it grows meanwhile
+    const Ended ended = std::move(ended_[at]);
+    for (Slot next = ended.first_dependent; next != kNoSlot; next = edges_[next].next) {
+      __builtin_prefetch(tasks_.find(edges_[next].edge.task), 1);
+    }
+    for (Slot listed = ended.first_dependent; listed != kNoSlot;) {
+      const auto [edge, next] = edges_[listed];
+      edges_.give(listed);
+      listed = next;
+      if (!is_task(edge.task, edge.arrival)) continue;
+      learn(tasks_[edge.task], edge.follow, ended.success, ended.home);
+      reconsider(edge.task, edge, ended.id);
     }
   }
+  ended_.clear();
 }
 
 void Scheduler::reconsider(Slot slot, const Edge& edge, const MsgId& because) {
@@ -167,8 +193,7 @@ void Scheduler::reconsider(Slot slot, const Edge& edge, const MsgId& because) {
     fail(slot, FailureKind::impossible_dependency, std::move(*why));
     return;
   }
-  const Conditions& conditions = *task.conditions;
-  if (!conditions.after.met() || !conditions.follow.met()) return;
+  if (!task.may_run()) return;
   if (std::holds_alternative<Waiting>(task.state)) {
     if (!edge.follow) return;
     leave_queue(slot);  // there may be one engine more to wait at

@@ -56,6 +56,7 @@ class Fifo {
     in_order_.erase(std::remove_if(in_order_.begin(), in_order_.end(), stale), in_order_.end());
     in_order_.shrink_to_fit();
     late_.erase(std::remove_if(late_.begin(), late_.end(), stale), late_.end());
+    late_.shrink_to_fit();
     std::make_heap(late_.begin(), late_.end(), std::greater<>());
   }
 

@@ -10,20 +10,27 @@
 namespace camshaft::sched {
 
 std::optional<std::string> Scheduler::check() const {
-  std::size_t live = 0, running_tasks = 0, timers = 0, restricted = 0, anywhere = 0, in_lanes = 0;
-  for (Slot slot = 0; slot < tasks_.size(); ++slot) {
-    const Task& task = tasks_[slot];
-    if (task.arrival == 0) continue;
+  std::size_t live = 0, running_tasks = 0, timers = 0, restricted = 0, anywhere = 0, in_lanes = 0, edges = 0;
+  std::optional<std::string> broken;
+  tasks_.each([&](Slot slot, const Task& task) {
+    if (broken) return;
+    if (task.arrival == 0) broken = "a task slot is taken and has no task";
+    if (auto wrong = check_task(slot)) broken = fmt::format("{}: {}", *wrong, describe(task));
     ++live;
-    if (auto broken = check_task(slot)) return fmt::format("{}: {}", *broken, describe(task));
     if (task.conditions && task.conditions->deadline) ++timers;
     if (running(slot)) ++running_tasks;
     if (const auto* waiting = std::get_if<Waiting>(&task.state)) {
       waiting->lane == &anywhere_ ? ++anywhere : ++in_lanes;
       if (task.conditions && task.conditions->restricted()) ++restricted;
     }
-  }
-  if (live != live_ || live + free_tasks_.size() != tasks_.size()) return "live and free task slots do not add up";
+    for (Slot next = task.first_dependent; next != kNoSlot; next = edges_[next].next) {
+      ++edges;
+      if (edges_[next].next == kNoSlot && next != task.last_dependent) broken = "a list of dependents has another end";
+    }
+  });
+  if (broken) return broken;
+  if (live != tasks_.size()) return "live and free task slots do not add up";
+  if (edges != edges_.size()) return "an edge belongs to no task";
   if (live + table_.finished() != table_.size()) return "the table does not hold live and remembered tasks exactly";
   if (table_.finished() > 2 * options_.remembered) return "more finished tasks are remembered than the limit";
   if (running_tasks != running_) return "the count of running tasks is wrong";
@@ -35,7 +42,7 @@ std::optional<std::string> Scheduler::check() const {
   if (phase_ != Phase::open && rob_at_) return "tasks are to be moved while draining";
   for (const auto& [key, lane] : lanes_) in_lanes -= lane.fifo.size();
   if (in_lanes != 0) return "the lanes do not hold the tasks that wait in them";
-  if (auto broken = check_lanes()) return broken;
+  if (auto wrong = check_lanes()) return wrong;
   return check_engines();
 }
 
@@ -67,7 +74,7 @@ std::optional<std::string> Scheduler::check_task(Slot slot) const {
   if (c && c->timeout != Duration{} && !c->deadline) return "a queued task with a timeout has no timer";
   if (c && c->timeout == Duration{} && c->deadline) return "a queued task without a timeout has a timer";
   if (auto why = why_impossible(task, nullptr)) return why;
-  const bool met = !c || (c->after.met() && c->follow.met());
+  const bool met = task.may_run();
   const auto* waiting = std::get_if<Waiting>(&task.state);
   if (!waiting)
     return met ? std::optional<std::string>("a task is blocked though its dependencies are met") : std::nullopt;
@@ -183,7 +190,7 @@ std::optional<std::string> Scheduler::check_engines() const {
 void Scheduler::check_in_debug_builds() {
 #ifndef NDEBUG
   // After every event while the scheduler is small; then so rarely that the cost per event stays bounded.
-  if (++unchecked_events_ < (tasks_.size() + engines_.size()) / 64) return;
+  if (++unchecked_events_ < (tasks_.capacity() + engines_.size()) / 64) return;
   unchecked_events_ = 0;
   if (const auto violation = check()) throw std::logic_error("scheduler invariant broken: " + *violation);
 #endif

@@ -90,7 +90,7 @@ std::vector<Entry> Scheduler::waiting_on(Slot engine) const {
 }
 
 bool Scheduler::waits_in(const Lane& lane, const Entry& entry) const {
-  if (!is_task(entry)) return false;
+  if (!is_task(entry.slot, entry.arrival)) return false;
   const auto* waiting = std::get_if<Waiting>(&tasks_[entry.slot].state);
   return waiting && waiting->lane == &lane;
 }

@@ -104,15 +104,16 @@ void Scheduler::start_limit(Slot slot) {
 }
 
 void Scheduler::set_timer(Slot slot, Duration from_now) {
-  stop_timer(tasks_[slot]);
+  stop_timer(slot);
   Conditions& conditions = *tasks_[slot].conditions;
   conditions.deadline = now_ + from_now;
   timers_.insert({*conditions.deadline, entry_of(slot)});
 }
 
-void Scheduler::stop_timer(Task& task) {
+void Scheduler::stop_timer(Slot slot) {
+  Task& task = tasks_[slot];
   if (!task.conditions || !task.conditions->deadline) return;
-  timers_.erase({*task.conditions->deadline, entry_of(static_cast<Slot>(&task - tasks_.data()))});
+  timers_.erase({*task.conditions->deadline, entry_of(slot)});
   task.conditions->deadline.reset();
 }
 

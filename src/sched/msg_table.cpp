@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace camshaft::sched {
 namespace {
 
-constexpr std::size_t kFirstCells = 64;
+constexpr std::size_t kFirstLines = 16;
 
 std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
   __extension__ using Wide = unsigned __int128;
@@ -17,58 +18,26 @@ std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
 constexpr std::uint64_t kOdd1 = 0xd1b54a32d192ed03ull;
 constexpr std::uint64_t kOdd2 = 0x8cb92ba72f3d8dd7ull;
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// Whether the id ends in an underscore and a number.
+bool is_numbered(std::string_view id) {
+  std::size_t at = id.size();
+  while (at > 0 && is_digit(id[at - 1])) --at;
+  return at > 0 && at < id.size() && id[at - 1] == '_';
+}
+
 }  // namespace
 
-FingerprintMap::FingerprintMap() : cells_(kFirstCells, Cell{}) {}
-
-std::size_t FingerprintMap::locate(std::uint64_t fingerprint) const {
-  const auto low = static_cast<std::uint32_t>(fingerprint), high = static_cast<std::uint32_t>(fingerprint >> 32);
-  std::size_t at = home(fingerprint);
-  while (cells_[at].value != 0 && (cells_[at].low != low || cells_[at].high != high))
-    at = (at + 1) & (cells_.size() - 1);
-  return at;
-}
-
-void FingerprintMap::put(std::uint64_t fingerprint, std::uint32_t value) {
-  if ((size_ + 1) * 5 > cells_.size() * 4) resize(cells_.size() * 2);
-  Cell& cell = cells_[locate(fingerprint)];
-  size_ += cell.value == 0 ? 1 : 0;
-  cell = {static_cast<std::uint32_t>(fingerprint), static_cast<std::uint32_t>(fingerprint >> 32), value};
-}
-
-void FingerprintMap::erase(std::uint64_t fingerprint) {
-  const std::size_t mask = cells_.size() - 1;
-  std::size_t hole = locate(fingerprint);
-  // Close the hole with the next cell that may move there, so that no probe stops short.
-  for (std::size_t next = (hole + 1) & mask; cells_[next].value != 0; next = (next + 1) & mask) {
-    if (((next - home(cells_[next].fingerprint())) & mask) >= ((next - hole) & mask)) {
-      cells_[hole] = cells_[next];
-      hole = next;
-    }
-  }
-  cells_[hole] = Cell{};
-  --size_;
-  if (size_ * 8 < cells_.size() && cells_.size() > kFirstCells) resize(cells_.size() / 2);
-}
-
-void FingerprintMap::clear() {
-  std::fill(cells_.begin(), cells_.end(), Cell{});
-  size_ = 0;
-}
-
-void FingerprintMap::resize(std::size_t cells) {
-  std::vector<Cell> before(cells, Cell{});
-  before.swap(cells_);
-  for (const Cell& cell : before) {
-    if (cell.value != 0) cells_[locate(cell.fingerprint())] = cell;
-  }
-}
-
 MsgTable::MsgTable(std::size_t remembered, std::uint64_t seed)
-    : remembered_(std::max<std::size_t>(remembered, 1)), seed_(fold(seed ^ kOdd1, kOdd2)) {}
+    : remembered_(std::max<std::size_t>(remembered, 1)), seed_(fold(seed ^ kOdd1, kOdd2)), lines_(kFirstLines) {}
 
 std::uint64_t MsgTable::fingerprint(std::string_view id) const {
-  std::uint64_t hash = seed_ ^ (id.size() * kOdd1);
+  const bool numbered = is_numbered(id);
+  const std::uint64_t place = numbered ? static_cast<std::uint64_t>(id.back() - '0') : 0;
+  if (numbered) id.remove_suffix(1);
+  // What is left of a numbered id may be an id, too: the length tells them apart.
+  std::uint64_t hash = seed_ ^ ((id.size() * 2 + (numbered ? 1 : 0)) * kOdd1);
   const char* at = id.data();
   std::size_t left = id.size();
   for (; left >= 8; at += 8, left -= 8) {
@@ -78,30 +47,78 @@ std::uint64_t MsgTable::fingerprint(std::string_view id) const {
   }
   std::uint64_t tail = 0;
   if (left > 0) std::memcpy(&tail, at, left);
-  return fold(fold(hash ^ tail, kOdd1) ^ kOdd2, kOdd2);
+  hash = fold(fold(hash ^ tail, kOdd1) ^ kOdd2, kOdd2);
+  return (hash & ~kPlace) | (kPlace + 1) | place;  // a key is never 0
+}
+
+std::size_t MsgTable::locate(std::uint64_t key) const {
+  std::size_t at = home(key);
+  while (lines_[at].key != key && lines_[at].key != 0) at = (at + 1) & (lines_.size() - 1);
+  return at;
 }
 
 Known MsgTable::find(std::uint64_t fingerprint) const {
-  // A new id is looked for in all three, and a live one is about to move to young_: let their misses overlap.
-  young_.prefetch(fingerprint);
-  old_.prefetch(fingerprint);
-  if (const std::uint32_t slot = live_.find(fingerprint); slot != 0) return {Known::live, slot - 1};
-  for (const FingerprintMap* generation : {&young_, &old_}) {
-    const std::uint32_t value = generation->size() == 0 ? 0 : generation->find(fingerprint);
-    if (value != 0) return {static_cast<Known::Kind>(value >> 30), value & kNowhere};
-  }
-  return {};
+  const std::uint32_t value = lines_[locate(fingerprint & ~kPlace)].values[fingerprint & kPlace];
+  if (value == 0) return {};
+  return {static_cast<Known::Kind>(value >> 30), value & kNowhere};
 }
 
-void MsgTable::add_live(std::uint64_t fingerprint, std::uint32_t slot) { live_.put(fingerprint, slot + 1); }
+void MsgTable::prefetch(std::uint64_t fingerprint) const {
+  __builtin_prefetch(&lines_[home(fingerprint & ~kPlace)], 1);
+}
+
+void MsgTable::add_live(std::uint64_t fingerprint, std::uint32_t slot) {
+  const std::uint64_t key = fingerprint & ~kPlace;
+  std::size_t at = locate(key);
+  if (lines_[at].key == 0) {
+    if ((used_ + 1) * 3 > lines_.size() * 2) {
+      resize(lines_.size() * 2);
+      at = locate(key);
+    }
+    lines_[at].key = key;
+    ++used_;
+  }
+  lines_[at].values[fingerprint & kPlace] = std::uint32_t{Known::live} << 30 | slot;
+  ++live_;
+}
 
 void MsgTable::finish(std::uint64_t fingerprint, bool success, std::uint32_t engine) {
-  live_.erase(fingerprint);
-  if (young_.size() >= remembered_) {
-    std::swap(young_, old_);
-    young_.clear();
+  if (young_ >= remembered_) sweep();
+  Line& line = lines_[locate(fingerprint & ~kPlace)];
+  const std::uint64_t place = fingerprint & kPlace;
+  line.values[place] = (success ? std::uint32_t{Known::succeeded} : std::uint32_t{Known::failed}) << 30 | engine;
+  line.young = static_cast<std::uint16_t>(line.young | 1u << place);
+  --live_;
+  ++young_;
+}
+
+/// Forgets what had finished before the last sweep already, and gives back what memory that leaves unused.
+void MsgTable::sweep() {
+  old_ = young_;
+  young_ = used_ = 0;
+  for (Line& line : lines_) {
+    bool any = false;
+    for (std::size_t place = 0; place < kDigits; ++place) {
+      std::uint32_t& value = line.values[place];
+      if (value >> 30 > Known::live && (line.young >> place & 1) == 0) value = 0;
+      any = any || value != 0;
+    }
+    line.young = 0;
+    if (!any) line.key = 0;
+    used_ += any ? 1 : 0;
   }
-  young_.put(fingerprint, (success ? std::uint32_t{Known::succeeded} : std::uint32_t{Known::failed}) << 30 | engine);
+  std::size_t enough = kFirstLines;
+  while (used_ * 2 > enough) enough *= 2;  // and leaves room for new ones
+  resize(enough);
+}
+
+/// Each line finds its place anew; empty ones go.
+void MsgTable::resize(std::size_t lines) {
+  std::vector<Line> before(lines);
+  before.swap(lines_);
+  for (const Line& line : before) {
+    if (line.key != 0) lines_[locate(line.key)] = line;
+  }
 }
 
 }  // namespace camshaft::sched

@@ -19,70 +19,75 @@ TEST(MsgTable, FingerprintsTellIdsApart) {
   std::set<std::uint64_t> seen;
   for (int n = 0; n < 100'000; ++n) seen.insert(table.fingerprint("5f1e0c2b-9d7c_4242_" + std::to_string(n)));
   for (std::size_t n = 0; n < 40; ++n) seen.insert(table.fingerprint(std::string(n, '\0')));
-  EXPECT_EQ(seen.size(), 100'040u);
+  for (const char* id : {"a_", "_", "_7", "a_07", "a_7", "a7", "7", "a_7_", "a_70", "a_00", "a_0"}) {
+    seen.insert(table.fingerprint(id));
+  }
+  EXPECT_EQ(seen.size(), 100'051u);
   EXPECT_NE(table.fingerprint("a"), other.fingerprint("a"));
 }
 
-TEST(FingerprintMap, DoesWhatAMapDoesWhileItGrowsAndShrinks) {
-  FingerprintMap table;
-  std::map<std::uint64_t, std::uint32_t> map;
-  Rng rng(9);
-  for (std::uint32_t step = 1; step < 60'000; ++step) {
-    const std::uint64_t key = uniform_below(2000, rng) * 64;  // crowded: many share a cell
-    const bool growing = step / 10'000 % 2 == 0;
-    if (!map.count(key) && (growing || step % 4 == 0)) {
-      table.put(key, step);
-      map[key] = step;
-    } else if (map.count(key) && (!growing || step % 4 == 0)) {
-      table.erase(key);
-      map.erase(key);
-    }
-    ASSERT_EQ(table.size(), map.size());
-    if (step % 500 != 0) continue;
-    for (std::uint64_t k = 0; k < 2000 * 64; k += 64) ASSERT_EQ(table.find(k), map.count(k) ? map[k] : 0u);
-  }
-  table.clear();
-  EXPECT_EQ(table.size(), 0u);
-  EXPECT_EQ(table.find(64), 0u);
+/// Ids that are numbered, are not, or have numbers far from each other.
+std::string some_id(std::uint32_t n, std::uint32_t kind) {
+  if (kind == 0) return "5f1e0c2b_4242_" + std::to_string(n);
+  return kind == 1 ? "id-" + std::to_string(n) : "5f1e0c2b_4242_" + std::to_string(n * 1000);
 }
 
 TEST(MsgTable, KnowsWhatIsLiveAndTheLastThatFinished) {
   constexpr std::size_t kRemembered = 300;
-  MsgTable table(kRemembered, 5);
-  std::map<std::uint64_t, Known> all;
-  std::deque<std::uint64_t> finished;
-  std::vector<std::uint64_t> live;
-  Rng rng(9);
-  for (std::uint32_t step = 0; step < 20'000; ++step) {
-    if (step % 2 == 0 || live.empty()) {
-      table.add_live(step, step);
-      all[step] = {Known::live, step};
-      live.push_back(step);
-    } else {
-      const std::size_t at = uniform_below(live.size(), rng);
-      const std::uint64_t done = std::exchange(live[at], live.back());
-      live.pop_back();
-      table.finish(done, step % 3 == 0, step % 7);
-      all[done] = {step % 3 == 0 ? Known::succeeded : Known::failed, step % 7};
-      finished.push_back(done);
-    }
-    ASSERT_LE(table.finished(), 2 * kRemembered);
-    ASSERT_EQ(table.size(), live.size() + table.finished());
-    if (step % 500 != 1) continue;
-    for (const std::uint64_t one : live) ASSERT_EQ(table.find(one).kind, Known::live);
-    std::size_t age = 0;
-    for (auto one = finished.rbegin(); one != finished.rend(); ++one, ++age) {
-      const Known known = table.find(*one);
-      if (known.kind == Known::nothing) {
-        ASSERT_GE(age, kRemembered);
+  for (const std::uint32_t kind : {0u, 1u, 2u}) {
+    MsgTable table(kRemembered, 5);
+    std::map<std::uint64_t, Known> all;
+    std::deque<std::uint64_t> finished;
+    std::vector<std::uint64_t> live;
+    Rng rng(9);
+    for (std::uint32_t step = 0; step < 20'000; ++step) {
+      const std::uint64_t fresh = table.fingerprint(some_id(step, kind));
+      const bool growing = step / 4000 % 2 == 0;
+      if (live.empty() || uniform_below(4, rng) < (growing ? 3u : 1u)) {
+        table.add_live(fresh, step);
+        all[fresh] = {Known::live, step};
+        live.push_back(fresh);
       } else {
-        ASSERT_LT(age, 2 * kRemembered);
-        ASSERT_EQ(known.kind, all[*one].kind);
-        ASSERT_EQ(known.where, all[*one].where);
+        const std::size_t at = uniform_below(live.size(), rng);
+        const std::uint64_t done = std::exchange(live[at], live.back());
+        live.pop_back();
+        table.finish(done, step % 3 == 0, step % 7);
+        all[done] = {step % 3 == 0 ? Known::succeeded : Known::failed, step % 7};
+        finished.push_back(done);
       }
+      ASSERT_LE(table.finished(), 2 * kRemembered);
+      ASSERT_EQ(table.size(), live.size() + table.finished());
+      if (step % 500 != 1) continue;
+      for (const std::uint64_t one : live) {
+        ASSERT_EQ(table.find(one).kind, Known::live);
+        ASSERT_EQ(table.find(one).where, all[one].where);
+      }
+      std::size_t age = 0;
+      for (auto one = finished.rbegin(); one != finished.rend(); ++one, ++age) {
+        const Known known = table.find(*one);
+        if (known.kind == Known::nothing) {
+          ASSERT_GE(age, kRemembered);
+        } else {
+          ASSERT_LT(age, 2 * kRemembered);
+          ASSERT_EQ(known.kind, all[*one].kind);
+          ASSERT_EQ(known.where, all[*one].where);
+        }
+      }
+      ASSERT_EQ(table.find(table.fingerprint(some_id(step + 1, kind))).kind, Known::nothing);
     }
-    ASSERT_EQ(table.find(step + 1).kind, Known::nothing);
   }
+}
+
+TEST(MsgTable, GivesMemoryBack) {
+  constexpr std::uint32_t kIds = 100'000;
+  MsgTable table(1000, 5);
+  const std::size_t empty = table.memory();
+  for (std::uint32_t n = 0; n < kIds; ++n) table.add_live(table.fingerprint(some_id(n, 0)), n);
+  EXPECT_LT(table.memory(), std::size_t{20} * kIds);
+  for (std::uint32_t n = 0; n < kIds; ++n) table.finish(table.fingerprint(some_id(n, 0)), true, 1);
+  EXPECT_LT(table.memory(), empty + std::size_t{20} * 2 * 1000);
+  EXPECT_EQ(table.find(table.fingerprint(some_id(kIds - 1, 0))).kind, Known::succeeded);
+  EXPECT_EQ(table.find(table.fingerprint(some_id(0, 0))).kind, Known::nothing);
 }
 
 TEST(Fifo, GivesTheOldestWhateverTheOrderOfComingAndGoing) {

@@ -13,8 +13,7 @@ namespace camshaft::sched {
 namespace {
 
 constexpr Entry kAll{std::numeric_limits<std::int64_t>::max(), ~std::uint64_t{0}, 0};
-constexpr std::size_t kRoomWorthKeeping = 4096;  // task slots
-constexpr std::size_t kMostOvertaken = 1024;     // tasks of an engine, as in engine/request_queue.cpp
+constexpr std::size_t kMostOvertaken = 1024;  // tasks of an engine, as in engine/request_queue.cpp
 
 }  // namespace
 
@@ -24,19 +23,15 @@ void Scheduler::settle(std::optional<Slot> opened) {
   propagate();
   std::sort(ready_.begin(), ready_.end());
   for (const Ready& ready : ready_) {
-    if (!is_task(ready.entry) || !std::holds_alternative<Blocked>(tasks_[ready.entry.slot].state)) continue;
+    if (!is_task(ready.entry.slot, ready.entry.arrival) ||
+        !std::holds_alternative<Blocked>(tasks_[ready.entry.slot].state))
+      continue;
     if (opened) fill(*opened, ready.entry);
     place(ready.entry.slot, ready.avoid);
   }
   ready_.clear();
   if (opened) fill(*opened, kAll);
   balance(opened);
-
-  if (live_ == 0 && tasks_.size() > kRoomWorthKeeping) {  // the queue has run dry: give the memory back
-    std::vector<Task>().swap(tasks_);
-    std::vector<Slot>().swap(free_tasks_);
-    anywhere_.fifo = Fifo();
-  }
 }
 
 /// Gives the engine waiting tasks whose turn is before `before`, in order, while it has room.
@@ -111,7 +106,7 @@ std::vector<Slot> Scheduler::candidates(const Conditions& conditions) const {
 
 void Scheduler::dispatch(Slot slot, Slot at) {
   Task& task = tasks_[slot];
-  stop_timer(task);
+  stop_timer(slot);
   Engine& engine = engines_[at];
   Running& now = task.state.emplace<Running>();
   now.engine = at;
@@ -156,7 +151,7 @@ Scheduler::Running Scheduler::undispatch(Slot slot) {
   engine.expected -= was.expected;
   if (was.recalled) --engine.recalling;
   if (was.stop != Stop::none) --engine.stopping;
-  stop_timer(task);
+  stop_timer(slot);
   task.state = Blocked{};
   --running_;
   if (task.conditions && task.conditions->demand) demands_.vacate(*task.conditions->demand, was.engine);

@@ -58,7 +58,7 @@ void Scheduler::begin(TimePoint now, std::vector<Action>& out) {
 }
 
 void Scheduler::finish_event() {
-  if (phase_ == Phase::draining && live_ == 0) {
+  if (phase_ == Phase::draining && tasks_.size() == 0) {
     phase_ = Phase::closed;
     out_->push_back(Closed{});
   }
@@ -94,7 +94,7 @@ void Scheduler::on(Submit&& event) {
     place(slot, kNoSlot);
   } else {
     if (admit(slot, event.requirements)) {
-      if (task.conditions->after.met() && task.conditions->follow.met()) {
+      if (task.may_run()) {
         become_ready(slot);
       } else {
         start_timer(slot);
@@ -134,7 +134,7 @@ void Scheduler::on(EngineJoined&& event) {
 
 /// A slot for a task that was not known before.
 Slot Scheduler::enlist(Submit& event, std::uint64_t fingerprint) {
-  const Slot slot = new_slot();
+  const Slot slot = tasks_.take();
   Task& task = tasks_[slot];
   task.arrival = ++arrivals_;
   // A task with priority stands where it would if it had come so much earlier: whoever waits is overtaken by those who
@@ -145,12 +145,11 @@ Slot Scheduler::enlist(Submit& event, std::uint64_t fingerprint) {
   task.turn = last_turn_ - priority * static_cast<std::int64_t>(options_.aging.count());
   task.fingerprint = fingerprint;
   task.id = std::move(event.id);
-  task.client = std::move(event.client);
+  task.client = clients_.take(event.client.value);
   task.payload = std::move(event.payload);
   task.retries_left = std::max(event.requirements.retries, 0);
   task.label = label_fingerprint(event.requirements.label);
   table_.add_live(fingerprint, slot);
-  ++live_;
   return slot;
 }
 
@@ -213,7 +212,7 @@ void Scheduler::on(EngineLeft&& event) {
   leaving_.insert(slot);
   index_.remove(slot);
   note_crowd(slot);
-  if (engine.oldest != kNoSlot) stop_timer(tasks_[engine.oldest]);
+  if (engine.oldest != kNoSlot) stop_timer(engine.oldest);
   for (const Entry& entry : named_it) {
     if (auto why = why_impossible(tasks_[entry.slot], nullptr)) {
       fail(entry.slot, FailureKind::impossible_dependency, std::move(*why));
@@ -248,7 +247,7 @@ void Scheduler::on(Finished&& event) {
   if (event.outcome == Outcome::unmet || event.outcome == Outcome::recalled || again || (failed && was.over_limit)) {
     requeue_or_fail(slot, event, was, serial);
   } else {
-    out_->push_back(Forward{std::move(event.id), std::move(event.engine), std::move(task.client)});
+    out_->push_back(Forward{std::move(event.id), std::move(event.engine), ClientId(clients_[task.client])});
     end(slot, !failed, serial);
   }
   if (engine.dies_at) {
@@ -354,8 +353,8 @@ void Scheduler::lose(Slot slot, Slot at, bool was_first) {
 
 void Scheduler::fail(Slot slot, FailureKind kind, std::string text, std::optional<EngineId> engine) {
   Task& task = tasks_[slot];
-  out_->push_back(
-      Fail{task.id, std::move(task.client), std::move(task.payload), kind, std::move(text), std::move(engine)});
+  out_->push_back(Fail{task.id, ClientId(clients_[task.client]), std::move(task.payload), kind, std::move(text),
+                       std::move(engine)});
   end(slot, false, MsgTable::kNowhere);
 }
 
@@ -363,36 +362,21 @@ void Scheduler::fail(Slot slot, FailureKind kind, std::string text, std::optiona
 void Scheduler::end(Slot slot, bool success, Serial home) {
   Task& task = tasks_[slot];
   if (std::holds_alternative<Waiting>(task.state)) leave_queue(slot);
-  stop_timer(task);
+  stop_timer(slot);
   if (task.conditions) demands_.drop(task.conditions->demand);
   table_.finish(task.fingerprint, success, home);
-  if (!task.dependents.empty()) ended_.push_back({std::move(task.id), std::move(task.dependents), success, home});
-  release(slot);
+  clients_.drop(task.client);
+  if (task.first_dependent != kNoSlot) ended_.push_back({std::move(task.id), task.first_dependent, success, home});
+  tasks_.give(slot);
 }
 
-// ---- slots -----------------------------------------------------------------------------------------------------
-
-Slot Scheduler::new_slot() {
-  if (free_tasks_.empty()) {
-    tasks_.emplace_back();
-    return static_cast<Slot>(tasks_.size() - 1);
-  }
-  const Slot slot = free_tasks_.back();
-  free_tasks_.pop_back();
-  return slot;
-}
-
-void Scheduler::release(Slot slot) {
-  tasks_[slot] = Task{};
-  free_tasks_.push_back(slot);
-  --live_;
-}
+// ---- look-ups -----------------------------------------------------------------------------------------------------
 
 std::vector<Entry> Scheduler::queue() const {
   std::vector<Entry> entries;
-  for (Slot slot = 0; slot < tasks_.size(); ++slot) {
-    if (tasks_[slot].arrival != 0 && !running(slot)) entries.push_back(entry_of(slot));
-  }
+  tasks_.each([&](Slot slot, const Task&) {
+    if (!running(slot)) entries.push_back(entry_of(slot));
+  });
   std::sort(entries.begin(), entries.end());
   return entries;
 }

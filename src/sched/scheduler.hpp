@@ -22,7 +22,9 @@
 #include "sched/events.hpp"
 #include "sched/fifo.hpp"
 #include "sched/msg_table.hpp"
+#include "sched/names.hpp"
 #include "sched/schemes.hpp"
+#include "sched/slab.hpp"
 
 namespace camshaft::sched {
 
@@ -74,7 +76,7 @@ class Scheduler {
   /// When a Tick is wanted next.
   std::optional<TimePoint> next_deadline() const;
 
-  std::size_t queued() const { return live_ - running_; }
+  std::size_t queued() const { return tasks_.size() - running_; }
   std::size_t running() const { return running_; }
   std::size_t engines() const { return engine_slots_.size(); }  // with those in their grace time
   bool draining() const { return phase_ != Phase::open; }
@@ -94,15 +96,17 @@ class Scheduler {
 
   /// How far one Dependency has come. Each id counts once, as good (what was asked for) or bad.
   struct Progress {
-    bool all = true, success = true, failure = false;
     std::uint32_t total = 0, good = 0, bad = 0;
+    bool all = true, success = true, failure = false;
     bool met() const { return total == 0 || (all ? good == total : good > 0); }
     bool hopeless() const { return total > 0 && (all ? bad > 0 : bad == total); }
   };
 
-  /// What only tasks with requirements or a history have.
+  static const Progress kNothing;  // waited for
+
+  /// What only tasks with requirements on place and time or a history have.
   struct Conditions {
-    Progress after, follow;
+    Progress follow;
     std::vector<Serial> homes;            // where the good ones of `follow` ran, ascending
     bool homeless = false;                // a good one of `follow` never ran
     std::vector<EngineId> targets;        // as submitted
@@ -147,25 +151,33 @@ class Scheduler {
 
   /// A dependent, told when the task ends; void when its slot has another arrival by then.
   struct Edge {
-    std::uint64_t arrival;
-    Slot task;
-    bool follow;
+    std::uint64_t arrival = 0;
+    Slot task = kNoSlot;
+    bool follow = false;
+  };
+  /// Edges of one task, in the order of submission of its dependents.
+  struct Listed {
+    Edge edge;
+    Slot next = kNoSlot;
   };
 
   struct Task {
     std::uint64_t arrival = 0;  // order of submission from 1; 0: the slot is free
     std::int64_t turn = 0;
     std::uint64_t fingerprint = 0;
-    MsgId id;
-    ClientId client;
-    Payload payload;
+    Progress after;
+    std::unique_ptr<Conditions> conditions;                   // null: runs anywhere
+    Slot first_dependent = kNoSlot, last_dependent = kNoSlot;  // in edges_
     std::variant<Blocked, Waiting, Running> state;
+    MsgId id;
+    Payload payload;
     std::int32_t retries_left = 0;
     std::uint32_t dispatches = 0;
     std::uint32_t deaths = 0;  // engines that died while running it
     std::uint32_t label = 0;   // its fingerprint
-    std::vector<Edge> dependents;
-    std::unique_ptr<Conditions> conditions;  // null: runs anywhere at once
+    std::uint32_t client = 0;  // its number in clients_
+    const Progress& follow() const { return conditions ? conditions->follow : kNothing; }
+    bool may_run() const { return after.met() && follow().met(); }
   };
 
   struct Engine {
@@ -190,7 +202,7 @@ class Scheduler {
   /// A task that has ended and whose dependents have not been told.
   struct Ended {
     MsgId id;
-    std::vector<Edge> dependents;
+    Slot first_dependent;
     bool success;
     Serial home;
   };
@@ -227,15 +239,13 @@ class Scheduler {
   void requeue_or_fail(Slot slot, const Finished& event, const Running& was, Serial serial);
   void fail(Slot slot, FailureKind kind, std::string text, std::optional<EngineId> engine = std::nullopt);
   void end(Slot slot, bool success, Serial home);
-  Slot new_slot();
-  void release(Slot slot);
   std::vector<Entry> queue() const;  // blocked and waiting tasks, in order of their turn
 
   // dependencies.cpp: when a task may run, and whether ever
   bool admit(Slot slot, const Requirements& wanted);
-  std::vector<Looked> look_up(const std::vector<MsgId>& ids) const;
+  void look_up(const std::vector<MsgId>& ids, std::vector<Looked>& found) const;
   void wire(Slot slot, const std::vector<Looked>& dependencies, bool follow, std::optional<MsgId>& because);
-  void learn(Conditions& conditions, bool follow, bool success, Serial home) const;
+  void learn(Task& task, bool follow, bool success, Serial home) const;
   std::optional<std::string> why_impossible(const Task& task, const MsgId* because) const;
   void propagate();
   void reconsider(Slot slot, const Edge& edge, const MsgId& because);
@@ -266,7 +276,7 @@ class Scheduler {
   // limits.cpp: what ends a task before its time
   void start_timer(Slot slot);
   void start_limit(Slot slot);
-  void stop_timer(Task& task);
+  void stop_timer(Slot slot);
   void set_timer(Slot slot, Duration from_now);
   void over_limit(Slot slot);
   void stop(Slot slot, Stop how);
@@ -282,7 +292,10 @@ class Scheduler {
   void balance(std::optional<Slot> opened);
 
   Entry entry_of(Slot slot) const { return {tasks_[slot].turn, tasks_[slot].arrival, slot}; }
-  bool is_task(const Entry& entry) const { return tasks_[entry.slot].arrival == entry.arrival; }
+  bool is_task(Slot slot, std::uint64_t arrival) const {  // the slot may be free, or another task's
+    const Task* task = tasks_.find(slot);
+    return task && task->arrival == arrival;
+  }
   Running* running(Slot slot) { return std::get_if<Running>(&tasks_[slot].state); }
   const Running* running(Slot slot) const { return std::get_if<Running>(&tasks_[slot].state); }
   std::optional<Slot> live_slot(Serial engine) const;
@@ -301,9 +314,10 @@ class Scheduler {
   MsgTable table_;     // every live task and the last finished ones
   Demands demands_;
   Durations durations_;
-  std::vector<Task> tasks_;
-  std::vector<Slot> free_tasks_;
-  std::size_t live_ = 0, running_ = 0;
+  Slab<Task> tasks_;
+  Slab<Listed> edges_;
+  Names clients_;
+  std::size_t running_ = 0;
   std::uint64_t arrivals_ = 0;
   std::int64_t last_turn_ = 0;  // of a task without priority
 
@@ -326,6 +340,7 @@ class Scheduler {
   std::vector<Action>* out_ = nullptr;
   std::vector<Ended> ended_;
   std::vector<Ready> ready_;  // tasks to be placed, in any order
+  std::vector<Looked> after_, follow_;
   std::uint64_t unchecked_events_ = 0;
 };
 

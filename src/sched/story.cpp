@@ -30,10 +30,11 @@ std::string Scheduler::describe(const Task& task) const {
     }
     return fmt::format("{}", fmt::join(out, ", "));
   };
+  text += fmt::format(", after {}+{} of {}", task.after.good, task.after.bad, task.after.total);
   if (task.conditions) {
     const Conditions& c = *task.conditions;
-    text += fmt::format(", after {}+{} of {}, follow {}+{} of {}, ran not on [{}]", c.after.good, c.after.bad,
-                        c.after.total, c.follow.good, c.follow.bad, c.follow.total, names(c.blacklist));
+    text += fmt::format(", follow {}+{} of {}, ran not on [{}]", c.follow.good, c.follow.bad, c.follow.total,
+                        names(c.blacklist));
     if (c.demand) text += fmt::format(", needs {}", to_text(*c.demand));
   }
   text += ") ";
@@ -86,13 +87,12 @@ std::string Scheduler::why(const MsgId& id, std::optional<TimePoint> now) const 
     if (here->stop == Stop::killed) text += ", which is being killed";
     return text;
   }
-  const Conditions& c = *task.conditions;
   std::string text;
-  for (const Progress* p : {&c.after, &c.follow}) {
+  for (const Progress* p : {&task.after, &task.follow()}) {
     if (p->met()) continue;
     const std::size_t left = p->total - p->good - p->bad;
     text += fmt::format("{}waiting for {}{} in '{}' to {}", text.empty() ? "" : " and ", p->all ? "" : "one of ",
-                        counted(left, "task"), p == &c.after ? "after" : "follow",
+                        counted(left, "task"), p == &task.after ? "after" : "follow",
                         p->success && p->failure ? "end"
                         : p->success             ? "succeed"
                                                  : "fail");
@@ -127,10 +127,9 @@ std::string Scheduler::why_waiting(const Task& task, const Waiting& waiting) con
   }
   std::size_t ahead = 0;
   const Entry self{task.turn, task.arrival, 0};
-  for (const Task& other : tasks_) {
-    if (other.arrival == 0 || !std::holds_alternative<Waiting>(other.state)) continue;
-    if (Entry{other.turn, other.arrival, 0} < self) ++ahead;
-  }
+  tasks_.each([&](Slot, const Task& other) {
+    if (std::holds_alternative<Waiting>(other.state) && Entry{other.turn, other.arrival, 0} < self) ++ahead;
+  });
   std::string text;
   if (lane.demand) {
     text = fmt::format("waiting for {} that {} {}", counted(fitting, "engine"), fitting == 1 ? "has" : "have",
