@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 constexpr Duration kSettledAfter = 5s;
 // Who waits for tasks of an earlier controller has come back and asked by then.
 constexpr Duration kEarlierSettledAfter = 10min;
+constexpr std::size_t kBucketsWorthKeeping = 4096;  // of the map of pending tasks
 
 HeartMonitor::Options heart_options(const Hub::Options& options) {
   HeartMonitor::Options heart = options.heart;
@@ -327,6 +328,8 @@ void Hub::finish(Reply reply, WallTime now) {
     attach(task->second, nullptr);
     --unassigned_;
     pending_.erase(task);
+    // A map keeps the buckets of its busiest moment: 14 MB after a million tasks.
+    if (pending_.bucket_count() > std::max(kBucketsWorthKeeping, 8 * pending_.size())) pending_.rehash(0);
     if (Load* engine = find_load(reply.engine); engine && counts) ++engine->completed;
   }
   // Also for an id that is not pending: a reply later than the record's stranding is still the better answer.

@@ -1,5 +1,6 @@
 // Tasks that have not started go from engines that have many to those that have none. Only with hwm auto, and only
-// between engines that can hand tasks back: the scheduler asks for the newest ones, and places those that come.
+// from engines that can hand tasks back: the scheduler asks for the newest ones, and places those that come. An engine
+// may also be busy with direct work, of which the scheduler knows nothing; so it asks for a single task, too.
 #include <algorithm>
 
 #include "sched/scheduler.hpp"
@@ -9,6 +10,7 @@ namespace {
 
 constexpr Duration kPatience = std::chrono::milliseconds(5);  // between two looks at engines that have too much
 constexpr std::size_t kMostAtOnce = 64;
+constexpr std::uint32_t kMostDoublings = 8;  // of kPatience, for a task that goes from one engine to the next
 
 }  // namespace
 
@@ -31,22 +33,46 @@ void Scheduler::recall_unstarted(Slot at) {
   for (Slot slot = running(engine.oldest)->newer; slot != kNoSlot; slot = running(slot)->newer) recall(slot);
 }
 
-/// Keeps crowded_ true after a change of the engine's tasks.
+/// Keeps crowded_ and its fellows true after a change of the engine's tasks.
 void Scheduler::note_crowd(Slot at) {
+  if (options_.hwm != kAutoHwm) return;
   Engine& engine = engines_[at];
-  const bool crowded =
-      options_.hwm == kAutoHwm && engine.recalls && index_.contains(at) && engine.load > engine.recalling + 1;
-  if (crowded == (engine.crowd_at != 0)) return;
-  if (crowded) {
+  bool news = false;
+  const auto count = [&](bool& before, bool now, std::size_t& counter) {
+    counter += now ? 1 : 0;
+    counter -= before ? 1 : 0;
+    news = news || (now && !before);
+    before = now;
+  };
+  const bool here = index_.contains(at), asked_for = engine.recalls && here;
+  count(engine.idle, here && engine.load == 0, idle_);
+  count(engine.unsure, asked_for && engine.load > 0 && !running(engine.oldest)->recalled, unsure_);
+  const bool crowded = asked_for && engine.load > engine.recalling + 1;
+  if (crowded && engine.crowd_at == 0) {
     crowded_.push_back(at);
     engine.crowd_at = crowded_.size();
-    if (!rob_at_ && phase_ == Phase::open) rob_at_ = now_ + kPatience;
-    return;
+  } else if (!crowded && engine.crowd_at != 0) {
+    engines_[crowded_.back()].crowd_at = engine.crowd_at;
+    crowded_[engine.crowd_at - 1] = crowded_.back();
+    crowded_.pop_back();
+    engine.crowd_at = 0;
   }
-  engines_[crowded_.back()].crowd_at = engine.crowd_at;
-  crowded_[engine.crowd_at - 1] = crowded_.back();
-  crowded_.pop_back();
-  engine.crowd_at = 0;
+  if (news && idle_ > 0 && unsure_ > 0 && vain_looks_ > 0) {
+    vain_looks_ = 0;
+    rob_at_.reset();
+  }
+  plan_robbery();
+}
+
+/// While there is something to be moved, somebody looks again: soon, or, where each look was in vain, less and less
+/// often.
+void Scheduler::plan_robbery() {
+  if (rob_at_ || phase_ != Phase::open) return;
+  if (!crowded_.empty()) {
+    rob_at_ = now_ + kPatience;
+  } else if (idle_ > 0 && unsure_ > 0) {
+    rob_at_ = now_ + kPatience * (1 << std::min(vain_looks_, kMostDoublings));
+  }
 }
 
 /// Whether its tasks would still be there when the order arrives, as far as one can tell.
@@ -86,17 +112,40 @@ bool Scheduler::rob_for(Slot thief) {
   return false;
 }
 
-void Scheduler::rob_for_the_idle() {
-  for (Slot slot = 0; slot < engines_.size() && !crowded_.empty(); ++slot) {
-    if (index_.contains(slot) && engines_[slot].load == 0) rob_for(slot);
+/// Whether the engine's oldest task has been there so long that an engine without direct work had begun it for certain.
+/// Whoever begins has no answer to a recall, so asking costs one small message. Each engine that hands a task back
+/// doubles the wait at the next: when all of them are busy with direct work, a task does not run around among them.
+bool Scheduler::overdue(const Engine& victim) const {
+  if (!victim.unsure) return false;
+  const std::uint32_t doublings = std::min(tasks_[victim.oldest].dispatches - 1, kMostDoublings);
+  const Duration trips = 2 * std::chrono::microseconds(victim.credit.round_trip());
+  return now_ - running(victim.oldest)->sent >= std::max(kPatience * (1 << doublings), trips);
+}
+
+/// Asks an engine for its oldest task, which has not started if the engine is busy with direct work.
+void Scheduler::rob_oldest_for(Slot thief) {
+  const Engine* victim = nullptr;
+  for (const Engine& engine : engines_) {
+    if (!overdue(engine) || !may_run_on(tasks_[engine.oldest], thief)) continue;
+    if (!victim || engine.serial < victim->serial) victim = &engine;
   }
+  if (victim) recall(victim->oldest);
+  vain_looks_ = victim ? 0 : vain_looks_ + 1;
+}
+
+void Scheduler::rob_for_the_idle() {
+  for (Slot slot = 0; slot < engines_.size() && (!crowded_.empty() || unsure_ > 0); ++slot) {
+    if (index_.contains(slot) && engines_[slot].load == 0 && !rob_for(slot)) rob_oldest_for(slot);
+  }
+  rob_at_.reset();
+  plan_robbery();
 }
 
 /// Ends an event: an engine that has run dry gets what others have too much of, now or at the next look.
 void Scheduler::balance(std::optional<Slot> opened) {
-  if (crowded_.empty() || phase_ != Phase::open) return;
-  if (opened && index_.contains(*opened) && engines_[*opened].load == 0) rob_for(*opened);
-  if (!crowded_.empty() && !rob_at_) rob_at_ = now_ + kPatience;
+  if (phase_ != Phase::open) return;
+  if (opened && !crowded_.empty() && index_.contains(*opened) && engines_[*opened].load == 0) rob_for(*opened);
+  plan_robbery();
 }
 
 }  // namespace camshaft::sched

@@ -132,7 +132,7 @@ std::optional<std::string> Scheduler::check_lanes() const {
 }
 
 std::optional<std::string> Scheduler::check_engines() const {
-  std::size_t present = 0, in_flight = 0, crowded = 0;
+  std::size_t present = 0, in_flight = 0, crowded = 0, idle = 0, unsure = 0;
   for (Slot slot = 0; slot < engines_.size(); ++slot) {
     const Engine& engine = engines_[slot];
     if (engine.serial == 0) continue;
@@ -173,6 +173,13 @@ std::optional<std::string> Scheduler::check_engines() const {
         return broken("a resource is not counted as it is used");
     }
     if (taken.empty() && demands_.takes(slot) > 0) return broken("a resource is taken and nobody has it");
+    const bool counted = options_.hwm == kAutoHwm && index_.contains(slot);
+    if (engine.idle != (counted && load == 0)) return broken("an engine is idle, or not, by mistake");
+    if (engine.unsure != (counted && engine.recalls && load > 0 && !running(engine.oldest)->recalled)) {
+      return broken("an engine's oldest task may be asked for, or not, by mistake");
+    }
+    idle += engine.idle ? 1 : 0;
+    unsure += engine.unsure ? 1 : 0;
     const bool crowd = options_.hwm == kAutoHwm && engine.recalls && index_.contains(slot) && load > recalling + 1;
     if (crowd != (engine.crowd_at != 0)) return broken("an engine is in the crowd, or not, by mistake");
     if (crowd && crowded_.at(engine.crowd_at - 1) != slot) return broken("an engine is not where it is in the crowd");
@@ -183,7 +190,9 @@ std::optional<std::string> Scheduler::check_engines() const {
   }
   if (present != engine_slots_.size() || in_flight != running_) return "engines and tasks in flight do not add up";
   if (crowded != crowded_.size()) return "the crowd has engines that are not there";
-  if (!crowded_.empty() && phase_ == Phase::open && !rob_at_) return "nobody will look at crowded engines";
+  if (idle != idle_ || unsure != unsure_) return "idle engines are miscounted, or those whose work is not known";
+  const bool movable = !crowded_.empty() || (idle_ > 0 && unsure_ > 0);
+  if (movable && phase_ == Phase::open && !rob_at_) return "nobody will look at crowded engines";
   return std::nullopt;
 }
 

@@ -166,7 +166,7 @@ class Scheduler {
     std::int64_t turn = 0;
     std::uint64_t fingerprint = 0;
     Progress after;
-    std::unique_ptr<Conditions> conditions;                   // null: runs anywhere
+    std::unique_ptr<Conditions> conditions;                    // null: runs anywhere
     Slot first_dependent = kNoSlot, last_dependent = kNoSlot;  // in edges_
     std::variant<Blocked, Waiting, Running> state;
     MsgId id;
@@ -197,6 +197,8 @@ class Scheduler {
     std::optional<TimePoint> dies_at;  // set once it has left: no longer in index_, buried at that time
     std::map<Entry, Lane*> heads;      // the first task of each restricted lane that is allowed here
     std::size_t crowd_at = 0;          // its place in crowded_, from 1; 0: not in there
+    bool idle = false;                 // counted in idle_: it has nothing
+    bool unsure = false;  // counted in unsure_: its oldest task could be asked back, and may not have started
   };
 
   /// A task that has ended and whose dependents have not been told.
@@ -288,7 +290,10 @@ class Scheduler {
   bool rob_for(Slot thief);
   void rob_for_the_idle();
   bool worth_robbing(const Engine& victim) const;
+  bool overdue(const Engine& victim) const;
+  void rob_oldest_for(Slot thief);
   void note_crowd(Slot engine);
+  void plan_robbery();
   void balance(std::optional<Slot> opened);
 
   Entry entry_of(Slot slot) const { return {tasks_[slot].turn, tasks_[slot].arrival, slot}; }
@@ -324,10 +329,12 @@ class Scheduler {
   std::vector<Engine> engines_;
   std::vector<Slot> free_engines_;
   std::unordered_map<EngineId, Slot> engine_slots_;
-  std::vector<Slot> slot_of_serial_;  // by serial; kNoSlot once buried
-  std::set<Slot> leaving_;            // engines with dies_at
-  std::vector<Slot> crowded_;         // engines with tasks that could be asked back
-  std::optional<TimePoint> rob_at_;   // when to look again for tasks that wait at an engine while another is idle
+  std::vector<Slot> slot_of_serial_;   // by serial; kNoSlot once buried
+  std::set<Slot> leaving_;             // engines with dies_at
+  std::vector<Slot> crowded_;          // engines with tasks behind the oldest that could be asked back
+  std::size_t idle_ = 0, unsure_ = 0;  // engines that are so; only with hwm auto
+  std::uint32_t vain_looks_ = 0;       // at those, since one more became so
+  std::optional<TimePoint> rob_at_;    // when to look again for tasks that wait at an engine while another is idle
 
   Lane anywhere_;                                 // waiting tasks that may run anywhere
   std::map<LaneKey, Lane> lanes_;                 // the others; none is empty

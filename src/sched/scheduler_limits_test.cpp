@@ -249,6 +249,47 @@ TEST(HwmAuto, WhatMayNotRunElsewhereStays) {
   EXPECT_EQ(s.feed(ours(e1), t0 + 1ms), Actions{});
 }
 
+TEST(HwmAuto, AnEngineThatMayBeBusyWithDirectWorkIsAskedForItsOnlyTask) {
+  Script s;
+  s.feed(ours(e0));
+  EXPECT_EQ(s.feed(submit(a)), Actions{to(a, e0)});
+  EXPECT_EQ(s.feed(ours(e1)), Actions{});
+  // Nobody knows whether e0 has begun; if it has, it does not answer, and is not asked again.
+  EXPECT_EQ(s.feed(Tick{}, *s.core.next_deadline()), Actions{recall(a, e0)});
+  EXPECT_FALSE(s.core.next_deadline());
+  EXPECT_EQ(s.feed(Finished{a, e0, Outcome::recalled}, t0 + 6ms),
+            (Actions{hide(a, e0, HideReason::recalled), to(a, e1)}));
+  // The next one has twice the time, and so on: the task does not run around among engines that are all busy.
+  Actions actions;
+  TimePoint now = t0 + 6ms;
+  while (actions.empty() && now < t0 + 1s) actions = s.feed(Tick{}, now = *s.core.next_deadline());
+  EXPECT_EQ(actions, Actions{recall(a, e1)});
+  EXPECT_GE(now, t0 + 6ms + 10ms);
+  EXPECT_LE(now, t0 + 6ms + 30ms);
+  EXPECT_EQ(s.feed(Finished{a, e1}, now), Actions{forward(a, e1)});
+  EXPECT_EQ(s.feed(Tick{}, now + 1s), Actions{});
+  EXPECT_FALSE(s.core.next_deadline());
+}
+
+TEST(HwmAuto, WhoeverMayNotHaveTheOnlyTaskLooksForItLessAndLessOften) {
+  Script s;
+  s.feed(ours(e0));
+  s.feed(submit(a, on({e0})));
+  s.feed(ours(e1));
+  TimePoint now = t0;
+  int looks = 0;
+  for (; now < t0 + 60s; ++looks) {
+    now = *s.core.next_deadline();
+    EXPECT_EQ(s.feed(Tick{}, now), Actions{});
+  }
+  EXPECT_LT(looks, 60);
+  // A task that may be moved is looked for at once.
+  EXPECT_EQ(s.feed(submit(b), now), Actions{to(b, e1)});
+  EXPECT_EQ(s.feed(ours(e2), now), Actions{});
+  EXPECT_EQ(*s.core.next_deadline(), now + 5ms);
+  EXPECT_EQ(s.feed(Tick{}, now + 5ms), Actions{recall(b, e1)});
+}
+
 TEST(HwmAuto, ATaskBehindASurpriseIsNoticedAtTheNextLook) {
   Script s;
   s.feed(ours(e0));

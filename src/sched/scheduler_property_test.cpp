@@ -3,6 +3,8 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <set>
+#include <tuple>
 
 #include "sched/testing/driver.hpp"
 
@@ -37,6 +39,16 @@ TEST(SchedulerProperty, AgreesWithTheModelOnRandomEvents) {
     }
     ASSERT_EQ(driver.finish_up(), "") << "CAMSHAFT_SEED=" << seed << " CAMSHAFT_EVENTS=" << kEpisode << ", at the end";
   }
+}
+
+TEST(SchedulerProperty, ItsOptionsCoverEverySchemeWithEveryBoundAndGrace) {
+  std::set<std::tuple<Scheme, std::uint32_t, Duration>> covered;
+  for (unsigned number = 0; number < 48; ++number) {
+    const Options options = testing::options_of(number);
+    covered.insert({options.scheme, options.hwm, options.engine_grace});
+  }
+  EXPECT_EQ(covered.size(), kSchemes.size() * 4 * 2);
+  EXPECT_EQ(covered.count({Scheme::pure, 0, Duration{}}), 1u);
 }
 
 }  // namespace

@@ -214,6 +214,46 @@ def test_prefetched_tasks_are_taken_back_and_moved(cluster: Start, tmp_path: Pat
     assert ran_on == set(pids.values()) - {busy}
 
 
+def test_tasks_of_an_engine_that_is_busy_with_direct_work_go_elsewhere(cluster: Start, tmp_path: Path) -> None:
+    """The scheduler does not see direct work; when another engine is dry, it asks for what has not started."""
+    site = cluster(2)
+    rc = site.client()
+    pids = rc[:].apply_sync(pid)
+    gates = [tmp_path / "first", tmp_path / "second"]
+    direct = [rc[number].apply_async(wait_for, str(gate)) for number, gate in zip(rc.ids, gates, strict=True)]
+    for gate in gates:
+        started(gate)
+    view = rc.load_balanced_view()
+    tasks = [view.apply_async(pid) for _ in range(2)]
+    wait_until(lambda: all("Engine" in str(task.why()) for task in tasks), "both tasks to be at an engine")
+    gates[1].touch()
+    assert direct[1].get(PATIENCE) == pids[1]
+    assert {task.get(PATIENCE) for task in tasks} == {pids[1]}
+    assert {view.apply_async(pid).get(PATIENCE) for _ in range(4)} == {pids[1]}
+    assert not direct[0].done()
+    gates[0].touch()
+    assert direct[0].get(PATIENCE) == pids[0]
+
+
+def test_a_task_that_an_engine_holds_and_has_not_begun_can_be_cancelled(cluster: Start, tmp_path: Path) -> None:
+    site = cluster(1)
+    rc = site.client()
+    gate, trace = tmp_path / "gate", tmp_path / "trace"
+    trace.touch()
+    direct = rc[:].apply_async(wait_for, str(gate))
+    started(gate)
+    held = rc.load_balanced_view().apply_async(wait_for, str(trace))
+    wait_until(lambda: "Engine 0" in str(held.why()), "the task to be at the engine")
+    assert held.cancel()
+    with pytest.raises((CancelledError, error.TaskAborted)):
+        held.get(PATIENCE)
+    assert not direct.done()
+    gate.touch()
+    direct.get(PATIENCE)
+    assert rc.load_balanced_view().apply_async(pid).get(PATIENCE) > 0
+    assert not Path(f"{trace}.started").exists()
+
+
 # -- death ------------------------------------------------------------------------------------------------------------
 
 

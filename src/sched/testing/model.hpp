@@ -288,7 +288,7 @@ class Model {
     ModelTask& task = tasks_[known->second];
     const ModelEngine* engine = find_here(order->engine);
     if (!engine || task.life != engine->life || !running_.count(known->second) || task.recalled) return false;
-    if (!engine->recalls || engine->tasks.front() == known->second) return false;
+    if (!engine->recalls) return false;
     const bool sense = std::any_of(here_.begin(), here_.end(), [&](const ModelEngine& other) {
       return other.tasks.empty() && allowed_on(task, other) && fits_now(task, other);
     });
