@@ -17,7 +17,12 @@ void cycle(benchmark::State& state, Scheme scheme, std::uint32_t hwm) {
   const ClientId client("5f1e0c2b-9d7c4f8a1b2c3d4e5f60");
   const Payload payload = std::make_shared<const Frames>();
   std::vector<Action> actions, done;
-  for (std::int64_t n = 0; n < state.range(0); ++n) scheduler.handle(EngineJoined{engine(n)}, TimePoint{}, actions);
+  const bool automatic = hwm == kAutoHwm;  // engines that hand tasks back, and say how long each took
+  for (std::int64_t n = 0; n < state.range(0); ++n) {
+    scheduler.handle(EngineJoined{engine(n), std::nullopt, {}, automatic}, TimePoint{}, actions);
+  }
+  const std::optional<Duration> took =
+      automatic ? std::optional<Duration>(std::chrono::microseconds(20)) : std::nullopt;
 
   // Tasks in flight wait here for their turn to be finished.
   std::vector<std::pair<MsgId, EngineId>> in_flight;
@@ -32,7 +37,7 @@ void cycle(benchmark::State& state, Scheme scheme, std::uint32_t hwm) {
   };
   std::int64_t submitted = 0;
   if (state.range(1) > 0) {
-    for (std::int64_t n = 0; n < state.range(0) * hwm + state.range(1); ++n) {
+    for (std::int64_t n = 0; n < state.range(0) * (automatic ? 1 : hwm) + state.range(1); ++n) {
       scheduler.handle(Submit{msg(submitted++), client, {}, payload}, TimePoint{}, actions);
     }
     take();
@@ -51,7 +56,7 @@ void cycle(benchmark::State& state, Scheme scheme, std::uint32_t hwm) {
       scheduler.handle(Submit{std::move(id), client, {}, payload}, TimePoint{}, actions);
       take();
       auto& [task, on] = in_flight[next++];
-      scheduler.handle(Finished{std::move(task), std::move(on), Outcome::ok}, TimePoint{}, actions);
+      scheduler.handle(Finished{std::move(task), std::move(on), Outcome::ok, took}, TimePoint{}, actions);
       take();
     }
   }
@@ -64,6 +69,10 @@ BENCHMARK_CAPTURE(cycle, leastload, Scheme::leastload, 1)
     ->Args({16, 100'000})
     ->Args({1024, 100'000});
 BENCHMARK_CAPTURE(cycle, leastload_hwm4, Scheme::leastload, 4)->Args({16, 0})->Args({1024, 100'000});
+BENCHMARK_CAPTURE(cycle, leastload_auto, Scheme::leastload, kAutoHwm)
+    ->Args({16, 0})
+    ->Args({1024, 0})
+    ->Args({1024, 100'000});
 BENCHMARK_CAPTURE(cycle, lru, Scheme::lru, 1)->Args({1024, 0});
 BENCHMARK_CAPTURE(cycle, plainrandom, Scheme::plainrandom, 1)->Args({1024, 0});
 BENCHMARK_CAPTURE(cycle, twobin, Scheme::twobin, 1)->Args({1024, 0});

@@ -60,6 +60,7 @@ struct EngineTask {
   std::vector<Blob> buffers;
   EchoedMetadata metadata;
   ParentPtr parent;
+  std::uint64_t mark = 0;  // of its signature, for the guard against replays
   WallTime started{};
   WallTime ended{};
 };

@@ -371,6 +371,7 @@ void EngineService::queue(wire::Message message, bool on_control) {
   task->identities = std::move(message.parts.identities);
   task->content = std::move(message.parts.content);
   task->buffers = std::move(message.parts.buffers);
+  task->mark = wire::ReplayGuard::mark_of(message.parts.signature.view());
   std::vector<engine::Action> actions;
   {
     const std::lock_guard lock(queue_mutex_);
@@ -408,6 +409,7 @@ void EngineService::settle(const std::vector<engine::Action>& actions) {
     reply.recalled = recalled != nullptr;
     reply.content = R"({"status": "aborted"})";
     send_reply(*task, reply);
+    if (reply.recalled) replay_guard_.forget(task->mark);  // it may come back, when others have handed it back, too
     if (!task->parent->counted) send_status(*task->parent, "idle");
   }
 }

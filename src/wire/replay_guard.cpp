@@ -4,9 +4,11 @@
 
 namespace camshaft::wire {
 
+std::uint64_t ReplayGuard::mark_of(std::string_view signature) { return std::hash<std::string_view>{}(signature); }
+
 bool ReplayGuard::is_fresh(std::string_view signature) {
   if (signature.empty()) return true;
-  const std::uint64_t mark = std::hash<std::string_view>{}(signature);
+  const std::uint64_t mark = mark_of(signature);
   if (!seen_.insert(mark).second) return false;
   if (order_.size() < capacity_) {
     order_.push_back(mark);

@@ -15,10 +15,13 @@ class ReplayGuard final {
   explicit ReplayGuard(std::size_t capacity = 65536) : capacity_(capacity) {}
   /// True the first time a signature is shown; an empty signature (signing off) is always fresh.
   bool is_fresh(std::string_view signature);
+  /// Lets the message come once more: it was handed back unread, and may be sent here again.
+  void forget(std::uint64_t mark) { seen_.erase(mark); }
+  static std::uint64_t mark_of(std::string_view signature);
 
  private:
   std::size_t capacity_;
-  std::vector<std::uint64_t> order_;  // a ring once it is full; seen_ holds the same values
+  std::vector<std::uint64_t> order_;  // a ring once it is full; seen_ holds what was not forgotten
   std::size_t oldest_ = 0;            // where the ring begins
   std::unordered_set<std::uint64_t> seen_;
 };

@@ -30,6 +30,16 @@ TEST(ReplayGuard, ForgetsTheOldestFirstAndNothingElse) {
   EXPECT_FALSE(guard.is_fresh(name(4002)));
 }
 
+TEST(ReplayGuard, WhatWasHandedBackMayComeOnceMore) {
+  ReplayGuard guard(2);
+  ASSERT_TRUE(guard.is_fresh("a"));
+  guard.forget(ReplayGuard::mark_of("a"));
+  EXPECT_TRUE(guard.is_fresh("a"));
+  EXPECT_FALSE(guard.is_fresh("a"));
+  for (const char* name : {"b", "c", "d"}) EXPECT_TRUE(guard.is_fresh(name));
+  EXPECT_FALSE(guard.is_fresh("d"));
+}
+
 TEST(ReplayGuard, KeepsNoViewOfTheCallersBytes) {
   ReplayGuard guard;
   std::string signature(64, 'a');

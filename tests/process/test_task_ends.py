@@ -235,6 +235,29 @@ def test_tasks_of_an_engine_that_is_busy_with_direct_work_go_elsewhere(cluster: 
     assert direct[0].get(PATIENCE) == pids[0]
 
 
+def test_a_task_comes_back_to_an_engine_that_handed_it_back(cluster: Start, tmp_path: Path) -> None:
+    site = cluster(2)
+    rc = site.client()
+    pids = rc[:].apply_sync(pid)
+    gate = tmp_path / "gate"
+    direct = rc[:].apply_async(wait_for, str(gate))
+    started(gate)
+    task = rc.load_balanced_view().apply_async(pid)
+    seen: list[str] = []
+
+    def has_returned() -> bool:
+        """It goes from one busy engine to the other, less and less often."""
+        at = re.search(r"Engine \d", str(task.why()))
+        if at and (not seen or seen[-1] != at[0]):
+            seen.append(at[0])
+        return len(seen) >= 4
+
+    wait_until(has_returned, "the task to have been at each engine twice")
+    gate.touch()
+    assert task.get(PATIENCE) in pids
+    assert direct.get(PATIENCE) == pids
+
+
 def test_a_task_that_an_engine_holds_and_has_not_begun_can_be_cancelled(cluster: Start, tmp_path: Path) -> None:
     site = cluster(1)
     rc = site.client()
