@@ -135,7 +135,7 @@ void Scheduler::rob_oldest_for(Slot thief) {
 
 void Scheduler::rob_for_the_idle() {
   for (Slot slot = 0; slot < engines_.size() && (!crowded_.empty() || unsure_ > 0); ++slot) {
-    if (index_.contains(slot) && engines_[slot].load == 0 && !rob_for(slot)) rob_oldest_for(slot);
+    if (index_.open(slot) && engines_[slot].load == 0 && !rob_for(slot)) rob_oldest_for(slot);
   }
   rob_at_.reset();
   plan_robbery();
