@@ -212,7 +212,7 @@ void ClientCore::handle(const EngineLeft& event, TimePoint now, Actions& out) {
   if (const auto away = away_.find(event.id); away != away_.end()) {
     const EngineNumber number = away->second.number;
     away_.erase(away);
-    return stranded(number, now, out);
+    return stranded(number, event.why, now, out);
   }
   const auto found = numbers_.find(event.id.value);
   if (found == numbers_.end()) return;
@@ -220,7 +220,7 @@ void ClientCore::handle(const EngineLeft& event, TimePoint now, Actions& out) {
   numbers_.erase(found);
   engines_.erase(number);
   out.push_back(EnginesChanged{});
-  stranded(number, now, out);
+  stranded(number, event.why, now, out);
 }
 
 void ClientCore::handle(const EnginesKnown& event, TimePoint now, Actions& out) {
@@ -270,7 +270,7 @@ void ClientCore::handle(const FatesKnown& event, TimePoint, Actions& out) {
 }
 
 // The engine has left. What was sent to it directly is lost; what the scheduler gave it is the scheduler's to answer.
-void ClientCore::stranded(EngineNumber number, TimePoint now, Actions& out) {
+void ClientCore::stranded(EngineNumber number, const std::string& why, TimePoint now, Actions& out) {
   for (auto it = entries_.begin(); it != entries_.end();) {
     Entry& entry = it->second;
     if (!entry.concerns(number) || std::holds_alternative<Complete>(entry.state)) {
@@ -278,8 +278,9 @@ void ClientCore::stranded(EngineNumber number, TimePoint now, Actions& out) {
     } else if ((entry.channel == Channel::mux || entry.channel == Channel::broadcast) &&
                std::holds_alternative<Waiting>(entry.state)) {
       it = answer_and_drop(it,
-                           error_reply("EngineError", fmt::format("Engine {} died while running task '{}'",
-                                                                  to_int(number), msg_id(it->first))),
+                           error_reply("EngineError",
+                                       fmt::format("Engine {} died while running task '{}'{}{}", to_int(number),
+                                                   msg_id(it->first), why.empty() ? "" : ": ", why)),
                            Status::error, out);
     } else {  // its reply to a control message, or its last output, may be under way
       if (!entry.give_up) ++timed_;
@@ -305,7 +306,7 @@ void ClientCore::handle(Tick, TimePoint now, Actions& out) {
     }
     const EngineNumber number = it->second.number;
     it = away_.erase(it);
-    stranded(number, now, out);
+    stranded(number, "", now, out);
   }
   const bool sweep = listening_ > 0 && now - last_sweep_ >= kSweepEvery;
   if (sweep) last_sweep_ = now;

@@ -58,6 +58,7 @@ struct EngineJoined {
 };
 struct EngineLeft {
   EngineId id;
+  std::string why{};  // how its process ended; "" when nobody knows
 };
 struct EnginesKnown {
   std::map<EngineNumber, EngineId> engines;  // all there are: who is not among them has left,
@@ -176,7 +177,7 @@ class ClientCore final {
   Entries::iterator erase(Entries::iterator entry);
   Entries::iterator complete(Entries::iterator entry);
   Entries::iterator answer_and_drop(Entries::iterator entry, Reply reply, Status status, Actions& out);
-  void stranded(EngineNumber number, TimePoint now, Actions& out);
+  void stranded(EngineNumber number, const std::string& why, TimePoint now, Actions& out);
 
   const std::string id_prefix_;
   Entries entries_;

@@ -14,6 +14,8 @@ namespace {
 using namespace std::chrono_literals;
 // After this time everybody has been told what became of the tasks of an engine that left.
 constexpr Duration kSettledAfter = 5s;
+// What an engine sent before its process ended has been passed on by then.
+constexpr Duration kLastReplies = 100ms;
 // Who waits for tasks of an earlier controller has come back and asked by then.
 constexpr Duration kEarlierSettledAfter = 10min;
 constexpr std::size_t kBucketsWorthKeeping = 4096;  // of the map of pending tasks
@@ -33,7 +35,8 @@ Hub::Options completed(Hub::Options options) {
 
 }  // namespace
 
-std::string notification_content(EngineNumber number, const EngineId& uuid) {
+std::string notification_content(EngineNumber number, const EngineId& uuid, const std::string& why) {
+  if (!why.empty()) return json_text({{"id", to_int(number)}, {"uuid", uuid.value}, {"reason", why}});
   return fmt::format("{{\"id\": {}, \"uuid\": \"{}\"}}", to_int(number), uuid.value);
 }
 
@@ -44,6 +47,11 @@ std::optional<Event> read_engine_request(std::string_view msg_type, const Client
     return content.is_object() && content.contains(key) ? content[key] : nlohmann::json();
   };
   if (msg_type == "properties_notification") return PropertiesChanged{EngineId(from.value), member("changes")};
+  if (msg_type == "camshaft_engine_exit") {
+    const auto host = member("host"), pid = member("pid"), why = member("reason");
+    if (!host.is_string() || !pid.is_number_integer() || !why.is_string()) return std::nullopt;
+    return ProcessEnded{host.get<std::string>(), pid.get<std::int64_t>(), why.get<std::string>()};
+  }
   if (!registration && msg_type != "unregistration_request") return std::nullopt;
   EngineId uuid;
   std::optional<std::int64_t> number;
@@ -109,10 +117,13 @@ std::vector<Action> Hub::handle(const Event& event, TimePoint now, WallTime wall
         } else if constexpr (std::is_same_v<E, PropertiesChanged>) {
           if (properties_.change(e.uuid, e.changes) && registry_.number_of(e.uuid))
             out.push_back(EngineChanged{e.uuid});
+        } else if constexpr (std::is_same_v<E, ProcessEnded>) {
+          note_end(e, now);
         } else {
           perform(hearts_.handle(e, now), now, out);
         }
         if constexpr (std::is_same_v<E, Tick>) {
+          bury(now, out);
           perform(registry_.handle(PurgeStalled{}, now), now, out);
           if (next_strand_ && *next_strand_ <= now) strand(now, wall);
           if (settle(now)) out.push_back(SaveEngines{});
@@ -120,6 +131,28 @@ std::vector<Action> Hub::handle(const Event& event, TimePoint now, WallTime wall
       },
       event);
   return out;
+}
+
+// Its replies may still be under way: they are faster than the moment that passes before it is taken off the list.
+void Hub::note_end(const ProcessEnded& end, TimePoint now) {
+  for (const auto& [number, uuid] : registry_.engines()) {
+    const Json& properties = properties_.of(uuid);
+    if (properties.value("pid", Json()) != end.pid || properties.value("host", Json()) != end.host) continue;
+    ended_.try_emplace(uuid, Ended{now + kLastReplies, end.why});
+    return;
+  }
+}
+
+void Hub::bury(TimePoint now, std::vector<Action>& out) {
+  for (auto it = ended_.begin(); it != ended_.end();) {
+    if (it->second.bury_at > now) {
+      ++it;
+      continue;
+    }
+    const auto [uuid, end] = *it;
+    it = ended_.erase(it);
+    perform(registry_.handle(Unregister{std::nullopt, uuid, GoneReason::process_ended, end.why}, now), now, out);
+  }
 }
 
 // Only the engine itself speaks from a routing id that is its uuid: nobody else may describe it.
@@ -136,6 +169,7 @@ TimePoint Hub::next_deadline() const {
   if (const auto stalled = registry_.next_deadline()) soonest = std::min(soonest, *stalled);
   if (next_strand_) soonest = std::min(soonest, *next_strand_);
   for (const auto& [uuid, until] : unsettled_) soonest = std::min(soonest, until);
+  for (const auto& [uuid, end] : ended_) soonest = std::min(soonest, end.bury_at);
   return soonest;
 }
 
@@ -172,13 +206,19 @@ void Hub::perform(std::vector<RegistryAction> actions, TimePoint now, std::vecto
             Load& load = loads_.try_emplace(a.uuid, Load{.uuid = a.uuid, .number = a.number}).first->second;
             load.number = a.number;
             load.live = true;
+            load.why.clear();
             load.strand_at.reset();
             changed = true;
             out.push_back(std::move(a));
           } else if constexpr (std::is_same_v<A, EngineGone>) {
             hearts_.handle(Forget{a.uuid}, now);
             unsettle(a.uuid, now + kSettledAfter);
+            if (const auto end = ended_.find(a.uuid); end != ended_.end()) {
+              a.why = end->second.why;
+              ended_.erase(end);
+            }
             if (Load* load = find_load(a.uuid)) {
+              load->why = a.why;
               load->live = false;
               load->strand_at = now + *options_.registration_timeout;
               next_strand_ = std::min(next_strand_.value_or(*load->strand_at), *load->strand_at);
@@ -222,8 +262,8 @@ void Hub::strand(TimePoint now, WallTime wall) {
   std::sort(stranded.begin(), stranded.end());
   for (auto& [order, id] : stranded) {
     const Load& engine = *pending_.at(id).engine;
-    const std::string why =
-        fmt::format("Engine {} died while running task {}", to_int(engine.number), py_repr(id.value));
+    const std::string why = fmt::format("Engine {} died while running task {}{}{}", to_int(engine.number),
+                                        py_repr(id.value), engine.why.empty() ? "" : ": ", engine.why);
     const Json header{{"engine", engine.uuid.value}, {"date", format_sortable_date(wall)}};
     const Json metadata{{"engine", engine.uuid.value}, {"status", "error"}};
     finish({.id = std::move(id),

@@ -28,7 +28,15 @@
 namespace camshaft::hub {
 
 /// Events about engines. An iopub `shutdown_reply` is Unregister{nullopt, EngineId(header.session), shut_down}.
-using Event = std::variant<Tick, Pong, ConnectionLost, RegistrationRequested, Unregister, PropertiesChanged>;
+/// Whoever started an engine says how its process has ended.
+struct ProcessEnded {
+  std::string host;
+  std::int64_t pid;
+  std::string why;  // "killed by signal 9 (Killed)"
+  bool operator==(const ProcessEnded&) const = default;
+};
+using Event =
+    std::variant<Tick, Pong, ConnectionLost, RegistrationRequested, Unregister, PropertiesChanged, ProcessEnded>;
 
 /// To whoever asked: msg_type registration_reply, parent_header {}, this content. At most one for each request.
 struct RegistrationReply {
@@ -56,9 +64,9 @@ using Action = std::variant<RegistrationReply, EngineRegistered, EngineReturned,
                             SaveEngines, RegistrationIgnored, RegistrationDropped>;
 
 /// Content of registration_notification and unregistration_notification.
-std::string notification_content(EngineNumber number, const EngineId& uuid);
-/// Reads registration_request, unregistration_request and an engine's properties_notification; nullopt for other types,
-/// which are for answer().
+std::string notification_content(EngineNumber number, const EngineId& uuid, const std::string& why = "");
+/// Reads registration_request, unregistration_request, an engine's properties_notification and a supervisor's
+/// camshaft_engine_exit; nullopt for other types, which are for answer().
 std::optional<Event> read_engine_request(std::string_view msg_type, const ClientId& from,
                                          const nlohmann::json& content);
 
@@ -123,6 +131,7 @@ class Hub {
     std::size_t queue = 0, tasks = 0;    // pending_ entries that point here, by kind
     std::uint64_t completed = 0;         // ever
     std::optional<TimePoint> strand_at;  // then its mux requests are given up; only when not live
+    std::string why;                     // how its process ended, if somebody knows
   };
   struct Pending {
     Queue queue;
@@ -135,6 +144,8 @@ class Hub {
   void perform(std::vector<HeartAction> actions, TimePoint now, std::vector<Action>& out);
   std::string accepted_content(EngineNumber number) const;
   void strand(TimePoint now, WallTime wall);
+  void note_end(const ProcessEnded& end, TimePoint now);
+  void bury(TimePoint now, std::vector<Action>& out);
   void attach(Pending& task, Load* engine);
   void finish(Reply reply, WallTime now);
   Load* find_load(const EngineId& uuid);
@@ -158,6 +169,11 @@ class Hub {
   EngineProperties properties_;
   nlohmann::json client_connection_;  // null until set
   std::unordered_set<EngineId> recalling_;
+  struct Ended {
+    TimePoint bury_at;
+    std::string why;
+  };
+  std::map<EngineId, Ended> ended_;          // registered, but their processes are gone
   std::map<EngineId, TimePoint> unsettled_;  // not registered; for the state file, until when
   HeartMonitor hearts_;
   RecordSink& records_;

@@ -17,6 +17,8 @@ std::string_view to_text(GoneReason reason) {
       return "no heartbeat";
     case GoneReason::connection_lost:
       return "connection lost";
+    case GoneReason::process_ended:
+      return "its process ended";
   }
   return "unknown";
 }
@@ -101,7 +103,7 @@ Registry::Actions Registry::on(const Unregister& request, TimePoint) {
     const EngineNumber number = live->second;
     live_.erase(number);
     numbers_.erase(live);
-    out.push_back(EngineGone{number, uuid, request.reason});
+    out.push_back(EngineGone{number, uuid, request.reason, request.why});
     remember(uuid, number, request.reason, out);
   }
   return out;

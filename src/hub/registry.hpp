@@ -20,7 +20,7 @@
 
 namespace camshaft::hub {
 
-enum class GoneReason : std::uint8_t { unregistered, shut_down, heart_stopped, connection_lost };
+enum class GoneReason : std::uint8_t { unregistered, shut_down, heart_stopped, connection_lost, process_ended };
 std::string_view to_text(GoneReason reason);
 
 // Events.
@@ -41,6 +41,7 @@ struct Unregister {
   std::optional<std::int64_t> number;
   EngineId uuid;
   GoneReason reason = GoneReason::unregistered;
+  std::string why{};  // how its process ended, if somebody knows
   bool operator==(const Unregister&) const = default;
 };
 struct PurgeStalled {
@@ -81,6 +82,7 @@ struct EngineGone {
   EngineNumber number;
   EngineId uuid;
   GoneReason reason;
+  std::string why{};  // how its process ended, if somebody knows
   bool operator==(const EngineGone&) const = default;
 };
 /// A lost engine has been away for so long that a return would give it a new number.

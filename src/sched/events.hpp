@@ -39,6 +39,7 @@ struct EngineJoined {
 /// An engine is gone. Replies that are still under way count until the grace time is over.
 struct EngineLeft {
   EngineId engine;
+  std::string why{};  // how its process ended, for texts; "" when nobody knows
   bool operator==(const EngineLeft&) const = default;
 };
 

@@ -158,6 +158,7 @@ void Scheduler::admit_engine(EngineJoined&& event, Slot& slot) {
   if (slot != kNoSlot) {
     // A uuid is one process: it still has its tasks.
     engines_[slot].dies_at.reset();
+    engines_[slot].why.clear();
     leaving_.erase(slot);
   } else {
     if (free_engines_.empty()) {
@@ -209,6 +210,7 @@ void Scheduler::on(EngineLeft&& event) {
   const std::vector<Entry> named_it = waiting_on(slot);
   for (const Entry& entry : named_it) leave_queue(entry.slot);
   engine.dies_at = now_ + options_.engine_grace;
+  engine.why = std::move(event.why);
   leaving_.insert(slot);
   index_.remove(slot);
   note_crowd(slot);
@@ -327,9 +329,10 @@ void Scheduler::lose(Slot slot, Slot at, bool was_first) {
   const Running was = undispatch(slot);
   const bool by_us = was.stop == Stop::killed;
   if (was_first && !by_us) ++task.deaths;
-  const std::string what = was_first ? fmt::format("{} died while running task '{}'", name_of(engine), task.id.value)
-                                     : fmt::format("{} died before it answered task '{}', which may have started",
-                                                   name_of(engine), task.id.value);
+  std::string what = was_first ? fmt::format("{} died while running task '{}'", name_of(engine), task.id.value)
+                               : fmt::format("{} died before it answered task '{}', which may have started",
+                                             name_of(engine), task.id.value);
+  if (!engine.why.empty()) what += ": " + engine.why;
   if (was_first && task.deaths >= options_.poison_deaths) {
     fail(slot, FailureKind::poison,
          fmt::format("{}, the engine number {} to die so: it is not run again", what, task.deaths), engine.id);

@@ -195,6 +195,7 @@ class Scheduler {
     TimePoint busy_since{};      // when `oldest` became the oldest
     Credit credit;
     std::optional<TimePoint> dies_at;  // set once it has left: no longer in index_, buried at that time
+    std::string why;                   // how its process ended, then, if somebody knows
     std::map<Entry, Lane*> heads;      // the first task of each restricted lane that is allowed here
     std::size_t crowd_at = 0;          // its place in crowded_, from 1; 0: not in there
     bool idle = false;                 // counted in idle_: it has nothing

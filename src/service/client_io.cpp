@@ -491,7 +491,7 @@ void ClientIo::on_notification(Frames frames) {
   if (header->msg_type == "registration_notification")
     resume_engine(EngineNumber{number->get<std::int32_t>()}, id);
   else if (header->msg_type == "unregistration_notification")
-    handle(client::EngineLeft{id});
+    handle(client::EngineLeft{id, text_of(content, "reason")});
 }
 
 void ClientIo::on_output(Frames frames) {

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 namespace camshaft::service {
@@ -43,12 +44,22 @@ void ClusterProbe::ask() {
   socket_.send(origin_.message({}, "connection_request", Blob::of_static("{}"), "{}"));
 }
 
+void ClusterProbe::tell_exit(int pid, const std::string& how) {
+  if (!ours_) return;  // the original would complain of a message that it does not know
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0) return;
+  const nlohmann::json content{{"host", host.data()}, {"pid", pid}, {"reason", how}};
+  socket_.send(origin_.message({}, "camshaft_engine_exit", Blob::of_static("{}"),
+                               content.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+}
+
 void ClusterProbe::on_frames(Frames frames) {
   const auto message = wire::decode(std::move(frames), origin_.signer());
   if (!message || message->header.msg_type != "connection_reply") return;
   const auto content = nlohmann::json::parse(message->parts.content.view(), nullptr, false);
   if (!content.is_object() || content.value("status", "") != "ok") return;
   open_ = false;
+  ours_ = content.contains("camshaft");
   std::set<std::string> engines;
   const auto listed = content.find("engines");
   if (listed != content.end() && listed->is_object()) {

@@ -24,6 +24,8 @@ class ClusterProbe final {
   ClusterProbe(const ClusterProbe&) = delete;
   ClusterProbe& operator=(const ClusterProbe&) = delete;
 
+  /// Tells a controller of ours how the process of an engine on this computer has ended.
+  void tell_exit(int pid, const std::string& how);
   /// Asks, unless a question is still open and young.
   void ask();
 
@@ -37,6 +39,7 @@ class ClusterProbe final {
   net::Socket socket_;
   Answer answer_;
   TimePoint asked_at_{};
+  bool ours_ = false;  // the controller is no original
   bool open_ = false;
 };
 

@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr Duration kRound = std::chrono::milliseconds(5);  // how often files and the hub are looked at while waiting
+constexpr Duration kForgetMemoryKills = std::chrono::seconds(5);
 constexpr int kTailLines = 20;
 constexpr Duration kTetherGrace = std::chrono::seconds(15);
 
@@ -78,10 +79,12 @@ ClusterService::ClusterService(net::Context& context, net::Loop& loop, ClusterCo
               [this](const cluster::EngineRef& engine) { execute(engine); },
               [this] {
                 if (unsaved_) save();
-              }}) {}
+              }}),
+      forget_timer_(loop.every(kForgetMemoryKills, [this] { memory_kills_.forget(); })) {}
 
 ClusterService::~ClusterService() {
   if (round_timer_) loop_.cancel(*round_timer_);
+  loop_.cancel(forget_timer_);
   for (auto& [key, process] : processes_) {
     if (!process.child || process.exit) continue;
     loop_.forget(process.child->descriptor());
@@ -229,7 +232,7 @@ void ClusterService::perform(const cluster::Action& what) {
 
 void ClusterService::spawn(const Key& key, cluster::Command command) {
   Process& process = processes_[key];
-  process = Process{std::move(command), std::nullopt, "", std::nullopt, false, 0};
+  process = Process{std::move(command), std::nullopt, "", std::nullopt, false, 0, ""};
   if (!key || !forks_.fork(*key, process.command, lifeline_ ? &*lifeline_ : nullptr)) execute(key);
 }
 
@@ -261,6 +264,9 @@ void ClusterService::ended(const Key& key, cluster::Exit exit) {
   process->exit = exit;
   if (process->child) process->child->ended(exit);
   unsaved_ = true;
+  process->fate = cluster::describe(exit);
+  if (key && exit.signal == SIGKILL && memory_kills_.lately()) process->fate += ", probably out of memory";
+  if (key && process->child && probe_) probe_->tell_exit(process->child->id().pid, process->fate);
   if (key)
     handle(cluster::event::EngineGone{*key, exit});
   else
@@ -319,7 +325,10 @@ std::string ClusterService::describe_end(const Key& key, const std::optional<clu
                                          std::string what) const {
   const auto found = processes_.find(key);
   if (found != processes_.end() && !found->second.start_error.empty()) return found->second.start_error;
-  if (exit) what += fmt::format(" ({})", cluster::describe(*exit));
+  if (found != processes_.end() && !found->second.fate.empty())
+    what += fmt::format(" ({})", found->second.fate);
+  else if (exit)
+    what += fmt::format(" ({})", cluster::describe(*exit));
   if (found != processes_.end()) what += fmt::format("; its log: {}", found->second.command.log_file.string());
   return what;
 }

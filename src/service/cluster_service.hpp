@@ -12,6 +12,7 @@
 #include "cluster/commands.hpp"
 #include "cluster/process/child.hpp"
 #include "cluster/process/files.hpp"
+#include "cluster/process/memory_kills.hpp"
 #include "cluster/supervisor.hpp"
 #include "net/loop.hpp"
 #include "service/cluster_probe.hpp"
@@ -83,6 +84,7 @@ class ClusterService final {
     std::optional<cluster::Exit> exit;
     bool failed = false;  // its log explains something
     int owed_signal = 0;  // sent before there was a process
+    std::string fate;     // how it ended, for users
   };
   using Key = std::optional<cluster::EngineRef>;  // nullopt = the controller
 
@@ -111,6 +113,8 @@ class ClusterService final {
   std::unique_ptr<ClusterProbe> probe_;
   std::map<Key, Process> processes_;
   EngineForks forks_;
+  cluster::MemoryKills memory_kills_;
+  net::TimerId forget_timer_;
   std::map<std::string, int> set_sizes_;  // engines that were asked for
   std::vector<cluster::Event> events_;    // waiting for the current one to be performed
   bool handling_ = false;

@@ -229,12 +229,12 @@ HubListeners Controller::Parts::listeners() {
         task_loop.post(
             [this, engine_id, properties = std::move(properties)] { tasks->engine_changed(engine_id, properties); });
       },
-      [this](const EngineId& engine_id) {
+      [this](const EngineId& engine_id, std::string why) {
         relay_loop.post([this, engine_id] {
           relay->engine_left(engine_id);
           broadcast->engine_left(engine_id);
         });
-        task_loop.post([this, engine_id] { tasks->engine_left(engine_id); });
+        task_loop.post([this, engine_id, why = std::move(why)] { tasks->engine_left(engine_id, why); });
       },
       [this](const EngineId& engine_id) { task_loop.post([this, engine_id] { tasks->engine_returned(engine_id); }); },
       [this] { hub_loop.stop(); },

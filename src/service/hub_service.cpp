@@ -258,9 +258,10 @@ void HubService::perform(const hub::EngineReturned& action) {
 }
 
 void HubService::perform(const hub::EngineGone& action) {
-  listeners_.engine_left(action.uuid);
-  publish("unregistration_notification", hub::notification_content(action.number, action.uuid));
-  log_.info("engine {} is gone: {} ({})", to_int(action.number), hub::to_text(action.reason), action.uuid.value);
+  listeners_.engine_left(action.uuid, action.why);
+  publish("unregistration_notification", hub::notification_content(action.number, action.uuid, action.why));
+  log_.info("engine {} is gone: {} ({})", to_int(action.number),
+            action.why.empty() ? hub::to_text(action.reason) : action.why, action.uuid.value);
 }
 
 void HubService::perform(const hub::EngineChanged& action) {

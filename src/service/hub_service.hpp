@@ -57,7 +57,7 @@ struct HubAddresses {
 struct HubListeners {
   std::function<void(const EngineId&, EngineNumber, std::string properties, bool recalls)> engine_joined;
   std::function<void(const EngineId&, std::string properties)> engine_changed;
-  std::function<void(const EngineId&)> engine_left;
+  std::function<void(const EngineId&, std::string why)> engine_left;  // why: "" or how its process ended
   std::function<void(const EngineId&)> engine_returned;  // it was registered all the time, but out of reach
   std::function<void()> shut_down;
   /// Calls back on the hub's thread once all traffic seen so far has been recorded.

@@ -100,10 +100,10 @@ sched::Properties TaskService::read_properties(const EngineId& engine, std::stri
   return {};
 }
 
-void TaskService::engine_left(const EngineId& engine) {
+void TaskService::engine_left(const EngineId& engine, const std::string& why) {
   channel_.engine_left(engine);
   to_engines_.forget(engine.value);
-  feed(sched::EngineLeft{engine});
+  feed(sched::EngineLeft{engine, why});
   resume_.engine_gone(engine);
 }
 

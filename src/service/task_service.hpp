@@ -41,7 +41,8 @@ class TaskService final {
   void engine_joined(const EngineId& engine, EngineNumber number, std::string_view properties = "{}",
                      bool recalls = false);
   void engine_changed(const EngineId& engine, std::string_view properties);
-  void engine_left(const EngineId& engine);
+  /// `why`: how its process ended, or "".
+  void engine_left(const EngineId& engine, const std::string& why = "");
   /// What was sent to the engine may have been lost: its connection broke, and it is back.
   void engine_returned(const EngineId& engine) { resume_.engine_back(engine); }
   TaskResume& resume() { return resume_; }
