@@ -180,6 +180,7 @@ class LocalCluster:
         controller_launcher: tuple[str, str] = ("local", "{}"),
         tether_cmd: Sequence[str] = (),
         python_cmd: Sequence[str] = (),
+        restart_engines: int = 0,
     ) -> None:
         """Commands are program and arguments. ValueError for a cluster id that cannot be part of a file name.
 

@@ -12,6 +12,7 @@
 namespace camshaft::apps {
 namespace {
 
+constexpr int kRestarts = 5;
 constexpr int kAny = std::numeric_limits<int>::max();
 const std::vector<std::string> kCommands = {"start",  "engines", "stop",   "list",       "clean",
                                             "create", "config",  "doctor", "nbextension"};
@@ -110,6 +111,19 @@ struct Everything {
     table.boolean({"no-template"}, options.no_template, "start each engine afresh, not as a fork of one that is ready");
     table.text({"template-imports"}, options.template_imports, "what forked engines have imported once and share",
                "modules such as numpy,scipy");
+    const auto restarts = [this](std::string_view value) {
+      const bool number = !value.empty() && value.size() < 7 && value.find_first_not_of("0123456789") == value.npos;
+      if (number) options.restart_engines = std::stoi(std::string(value));
+      if (value == "True") options.restart_engines = kRestarts;
+      if (value == "False") options.restart_engines = 0;
+      return number || value == "True" || value == "False";
+    };
+    table.add({{"restart-engines"},
+               "start engines that die again, each so often in a row (5 when no number is given)",
+               "a whole number",
+               restarts,
+               true,
+               "0"});
     table.integer(cluster_trait({}, "engine_timeout"), options.engine_timeout_s, 1, 86400,
                   "seconds in which all engines must be up");
     table.integer({"IPClusterEngines.early_shutdown", "IPClusterStart.early_shutdown"}, options.early_shutdown_s, 0,

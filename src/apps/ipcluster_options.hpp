@@ -29,6 +29,7 @@ struct ClusterOptions : CommonOptions {
   std::string template_imports;  // modules, separated by commas
   cluster::Launcher engine_launcher, controller_launcher;
   std::vector<UnknownLauncher> unknown_launchers;  // Python may know them
+  int restart_engines = 0;                         // how often in a row each that dies is started again
   int engine_timeout_s = 60;
   int early_shutdown_s = 30;
   bool daemonize = false;

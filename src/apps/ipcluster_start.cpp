@@ -20,6 +20,7 @@
 #include "cluster/process/files.hpp"
 #include "cluster/process/pid_file.hpp"
 #include "cluster/process/profile_dirs.hpp"
+#include "core/open_files.hpp"
 #include "service/cluster_service.hpp"
 
 namespace camshaft::apps {
@@ -211,6 +212,7 @@ Result<service::ClusterConfig> config_of(const ClusterOptions& options, bool wit
   config.plan.launcher_pid = ::getpid();
   config.plan.fork_engines = options.engine_cmd.empty() && !options.no_template;
   config.plan.template_imports = options.template_imports;
+  config.limits.restarts.most = options.restart_engines;
   config.limits.engine_timeout = std::chrono::seconds(options.engine_timeout_s);
   return config;
 }
@@ -325,7 +327,7 @@ class Run final {
       console_.say(report.message);
     else
       console_.trouble(report);
-    if (end.left > 0 || stopping_) return;
+    if (end.left > 0 || end.attempt > 0 || stopping_) return;
     const bool early = clock_.now() - ready_at_ < std::chrono::seconds(options_.early_shutdown_s);
     if (!starts_controller_) {
       exit_code_ = ended_well ? 0 : kExitFailed;
@@ -397,6 +399,12 @@ int run_start(const ClusterOptions& given) {
       return kExitFailed;
     }
   }
+  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const int n = cluster::engines_in_set(options.engine_launcher, options.n, cores);
+  if (const auto why = too_few_files("engines", static_cast<std::size_t>(n), kFilesPerEngine, most_open_files())) {
+    fail(*why);
+    return kExitFailed;
+  }
   Background background;
   if (options.daemonize) {
     if (const auto code = Background::enter(background)) return *code;
@@ -415,7 +423,6 @@ int run_start(const ClusterOptions& given) {
       if (old && entry.path().extension() == ".log") std::filesystem::remove(entry.path(), ignored);
     }
   }
-  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   const cluster::PidFile pid_file(options.profile, with_controller ? "ipcluster" : "ipcluster-engines",
                                   options.cluster_id);
   if (options.log_to_file && !options.daemonize) {
@@ -424,7 +431,7 @@ int run_start(const ClusterOptions& given) {
       return kExitFailed;
     }
   }
-  Run run(options, cluster::engines_in_set(options.engine_launcher, options.n, cores), std::move(*config), background);
+  Run run(options, n, std::move(*config), background);
   return run.run();
 }
 

@@ -8,12 +8,14 @@
 #include <nanobind/stl/vector.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
 #include <thread>
 
 #include "apps/launcher_settings.hpp"
+#include "core/open_files.hpp"
 #include "service/cluster_thread.hpp"
 
 namespace nb = nanobind;
@@ -172,7 +174,8 @@ void bind_cluster(nb::module_& module) {
              std::vector<std::pair<std::string, std::string>> environment, const std::string& work_dir,
              double controller_timeout, double engine_timeout, bool outlive, bool send_connection, bool fork_engines,
              const std::string& template_imports, const std::pair<std::string, std::string>& engine_launcher,
-             const std::pair<std::string, std::string>& controller_launcher, Words tether_cmd, Words python_cmd) {
+             const std::pair<std::string, std::string>& controller_launcher, Words tether_cmd, Words python_cmd,
+             int restart_engines) {
             const auto seconds = [](double value) {
               return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value));
             };
@@ -194,6 +197,7 @@ void bind_cluster(nb::module_& module) {
             config.plan.controller_launcher = launcher(controller_launcher, cluster::Role::controller);
             config.plan.tether_cmd = std::move(tether_cmd);
             config.plan.python_cmd = std::move(python_cmd);
+            config.limits.restarts.most = restart_engines;
             config.limits.controller_timeout = seconds(controller_timeout);
             config.limits.engine_timeout = seconds(engine_timeout);
             config.outlive_us = outlive;
@@ -212,7 +216,7 @@ void bind_cluster(nb::module_& module) {
           nb::arg("send_connection") = true, nb::arg("fork_engines") = false, nb::arg("template_imports") = "",
           nb::arg("engine_launcher") = std::pair("local", "{}"),
           nb::arg("controller_launcher") = std::pair("local", "{}"), nb::arg("tether_cmd") = Words{},
-          nb::arg("python_cmd") = Words{})
+          nb::arg("python_cmd") = Words{}, nb::arg("restart_engines") = 0)
       .def(
           "start_controller",
           [](LocalCluster& self) {
@@ -237,7 +241,13 @@ void bind_cluster(nb::module_& module) {
           "Use the controller that wrote this profile's connection files.")
       .def(
           "start_engines",
-          [](LocalCluster& self, const std::string& set, int n) { self.thread().start_engines(set, n); },
+          [](LocalCluster& self, const std::string& set, int n) {
+            if (const auto why = too_few_files("engines", static_cast<std::size_t>(std::max(n, 0)), kFilesPerEngine,
+                                               most_open_files())) {
+              throw std::runtime_error(*why);
+            }
+            self.thread().start_engines(set, n);
+          },
           nb::arg("set_id"), nb::arg("n"), "Start n engines as soon as the controller is ready; returns at once.")
       .def(
           "stop_engines", [](LocalCluster& self, const std::string& set) { self.thread().stop_engines(set); },

@@ -277,11 +277,11 @@ void ClientCore::stranded(EngineNumber number, const std::string& why, TimePoint
       ++it;
     } else if ((entry.channel == Channel::mux || entry.channel == Channel::broadcast) &&
                std::holds_alternative<Waiting>(entry.state)) {
-      it = answer_and_drop(it,
-                           error_reply("EngineError",
-                                       fmt::format("Engine {} died while running task '{}'{}{}", to_int(number),
-                                                   msg_id(it->first), why.empty() ? "" : ": ", why)),
-                           Status::error, out);
+      it = answer_and_drop(
+          it,
+          error_reply("EngineError", fmt::format("Engine {} died while running task '{}'{}{}", to_int(number),
+                                                 msg_id(it->first), why.empty() ? "" : ": ", why)),
+          Status::error, out);
     } else {  // its reply to a control message, or its last output, may be under way
       if (!entry.give_up) ++timed_;
       entry.give_up = now + kLastWords;

@@ -51,6 +51,7 @@ std::optional<TimePoint> Supervisor::deadline() const {
       if (engine.kill_at && !set.kill_at) consider(*engine.kill_at);
     }
   }
+  if (const auto next = restarts_.next()) consider(*next);
   return first;
 }
 
@@ -82,6 +83,7 @@ void Supervisor::spawn(const std::string& id, EngineSet& set, TimePoint now, Act
   set.ready_by = now + limits_.engine_timeout;
   for (int index = 0; index < set.processes; ++index) {
     set.alive[index] = Engine{};
+    restarts_.started({id, index}, now);
     out.emplace_back(action::SpawnEngine{{id, index}});
   }
 }
@@ -150,8 +152,11 @@ void Supervisor::on(const event::EngineGone& gone, TimePoint now, Actions& out) 
   const bool again = (engine->second.again || asks) && !set.kill_at;
   const bool expected = engine->second.asked_to_stop || asks;
   set.alive.erase(engine);
-  out.emplace_back(action::EngineStopped{gone.engine, gone.exit, set.ready, expected, alive()});
-  if (again) return start_again(gone.engine, out);
+  // Who ends well was asked to, by a client.
+  const bool died = !expected && set.ready && !set.kill_at && !stopping_ && gone.exit != Exit{};
+  const auto row = died ? restarts_.died(gone.engine, now) : std::nullopt;
+  out.emplace_back(action::EngineStopped{gone.engine, gone.exit, set.ready, expected, alive(), row ? row->attempt : 0});
+  if (again) return start_again(gone.engine, now, out);
   if (!expected && !set.ready && !set.failed) fail(found->first, set, gone.engine, now, out);
 }
 
@@ -193,7 +198,7 @@ void Supervisor::on(const event::RestartEngine& restart, TimePoint now, Actions&
     set.wanted = 1;
     set.spawned = set.ready = true;
   }
-  start_again(ref, out);
+  start_again(ref, now, out);
 }
 
 void Supervisor::stop_engine(const EngineRef& ref, Engine& engine, TimePoint now, Actions& out) {
@@ -203,8 +208,9 @@ void Supervisor::stop_engine(const EngineRef& ref, Engine& engine, TimePoint now
   out.emplace_back(action::SignalEngine{ref, SIGTERM});
 }
 
-void Supervisor::start_again(const EngineRef& ref, Actions& out) {
+void Supervisor::start_again(const EngineRef& ref, TimePoint now, Actions& out) {
   sets_[ref.set].alive[ref.index] = Engine{};
+  restarts_.started(ref, now);
   out.emplace_back(action::SpawnEngine{ref});
   out.emplace_back(action::EngineRestarted{ref});
 }
@@ -212,6 +218,7 @@ void Supervisor::start_again(const EngineRef& ref, Actions& out) {
 void Supervisor::stop_set(const std::string& id, EngineSet& set, TimePoint now, Actions& out) {
   if (set.kill_at) return;
   set.kill_at = now + limits_.grace;
+  restarts_.forget(id);
   for (auto& [index, engine] : set.alive) {
     engine.asked_to_stop = true;
     out.emplace_back(action::SignalEngine{{id, index}, SIGTERM});
@@ -240,6 +247,9 @@ void Supervisor::on(const event::Tick&, TimePoint now, Actions& out) {
       controller_deadline_ = now + limits_.grace;  // once more, should the kernel be slow
     }
   }
+  for (const EngineRef& ref : restarts_.due(now)) {
+    start_again(ref, now, out);
+  }
   for (auto& [id, set] : sets_) {
     if (set.kill_at && now >= *set.kill_at) {
       for (const auto& [index, engine] : set.alive) out.emplace_back(action::SignalEngine{{id, index}, SIGKILL});
@@ -259,7 +269,9 @@ void Supervisor::on(const event::Tick&, TimePoint now, Actions& out) {
 /// After every event: forgets sets that are gone, goes on with a stop, reports its end.
 void Supervisor::settle(TimePoint now, Actions& out) {
   for (auto it = sets_.begin(); it != sets_.end();) {
-    const bool over = it->second.alive.empty() && (it->second.kill_at || it->second.ready);
+    const bool over =
+        it->second.alive.empty() && (it->second.kill_at || (it->second.ready && !restarts_.waits(it->first)));
+    if (over) restarts_.forget(it->first);
     it = over ? sets_.erase(it) : std::next(it);
   }
   if (!stopping_ || alive() > 0) return;

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "cluster/restarts.hpp"
 #include "core/time.hpp"
 
 namespace camshaft::cluster {
@@ -27,13 +28,6 @@ std::string describe(const Exit& exit);
 /// An engine that ends with this code asks to be started again. It hears of it by this variable of its environment.
 constexpr int kRestartCode = 75;
 constexpr std::string_view kRestartVariable = "CAMSHAFT_RESTART_CODE";
-
-/// One engine of one set; sets are named by whoever starts them.
-struct EngineRef {
-  std::string set;
-  int index = 0;
-  auto operator<=>(const EngineRef&) const = default;
-};
 
 namespace event {
 struct StartController {};
@@ -116,9 +110,11 @@ struct EngineStopped {
   bool was_ready;
   bool expected;
   int left;
+  int attempt = 0;  // it is started again, for the nth time in a row; 0: it is not
   bool operator==(const EngineStopped&) const = default;
 };
-/// An engine was started again, as was asked for by somebody or by the engine itself; an EngineStopped came before.
+/// An engine was started again: somebody or the engine itself asked for it, or it had died; an EngineStopped came
+/// before.
 struct EngineRestarted {
   EngineRef engine;
   bool operator==(const EngineRestarted&) const = default;
@@ -145,11 +141,12 @@ struct SupervisorLimits {
   Duration controller_timeout = std::chrono::seconds(60);  // until the connection files are there
   Duration engine_timeout = std::chrono::seconds(60);      // until all engines of a set are registered
   Duration grace = std::chrono::seconds(5);                // between asking to stop and killing
+  RestartPolicy restarts;                                  // of engines that die
 };
 
 class Supervisor {
  public:
-  explicit Supervisor(SupervisorLimits limits) : limits_(limits) {}
+  explicit Supervisor(SupervisorLimits limits) : limits_(limits), restarts_(limits.restarts) {}
 
   Actions handle(const Event& event, TimePoint now);
 
@@ -180,7 +177,7 @@ class Supervisor {
   void spawn(const std::string& id, EngineSet& set, TimePoint now, Actions& out);
   void stop_set(const std::string& id, EngineSet& set, TimePoint now, Actions& out);
   void stop_engine(const EngineRef& ref, Engine& engine, TimePoint now, Actions& out);
-  void start_again(const EngineRef& ref, Actions& out);
+  void start_again(const EngineRef& ref, TimePoint now, Actions& out);
   void stop_controller(TimePoint now, Actions& out);
   void fail(const std::string& id, EngineSet& set, std::optional<EngineRef> culprit, TimePoint now, Actions& out);
   void settle(TimePoint now, Actions& out);
@@ -201,6 +198,7 @@ class Supervisor {
   void on(const event::Tick&, TimePoint, Actions&);
 
   SupervisorLimits limits_;
+  Restarts restarts_;
   Controller controller_ = Controller::none;
   std::optional<TimePoint> controller_deadline_;  // files due, or kill due
   std::map<std::string, EngineSet> sets_;

@@ -67,6 +67,33 @@ TEST_F(Script, StopsEnginesThenTheController) {
   EXPECT_THAT(feed(event::StopAll{}), IsEmpty());
 }
 
+TEST_F(Script, StartsEnginesThatDieAgain) {
+  s = Supervisor({.restarts = {.most = 2, .second = 1s}});
+  bring_up();
+  EXPECT_THAT(feed(event::EngineGone{e0, {0, 0}}),  // asked to by a client
+              ElementsAre(action::EngineStopped{e0, {0, 0}, true, false, 1, 0}));
+  EXPECT_THAT(feed(event::EngineGone{e1, {137, SIGKILL}}),  // nobody is left, and still the set goes on
+              ElementsAre(action::EngineStopped{e1, {137, SIGKILL}, true, false, 0, 1}));
+  EXPECT_EQ(s.deadline(), t0);
+  EXPECT_THAT(feed(event::Tick{}), ElementsAre(action::SpawnEngine{e1}, action::EngineRestarted{e1}));
+  EXPECT_THAT(feed(event::EngineGone{e1, {1, 0}}), ElementsAre(action::EngineStopped{e1, {1, 0}, true, false, 0, 2}));
+  EXPECT_EQ(s.deadline(), t0 + 1s);
+  EXPECT_THAT(feed(event::Tick{}, 1s), ElementsAre(action::SpawnEngine{e1}, action::EngineRestarted{e1}));
+  EXPECT_THAT(feed(event::EngineGone{e1, {1, 0}}, 1s),
+              ElementsAre(action::EngineStopped{e1, {1, 0}, true, false, 0, 0}));
+  EXPECT_EQ(s.deadline(), std::nullopt);
+}
+
+TEST_F(Script, AStopComesBeforeARestart) {
+  s = Supervisor({.restarts = {.most = 2}});
+  bring_up();
+  feed(event::EngineGone{e0, {1, 0}});
+  EXPECT_THAT(feed(event::StopAll{}), ElementsAre(action::SignalEngine{e1, SIGTERM}));
+  EXPECT_THAT(feed(event::Tick{}), IsEmpty());
+  EXPECT_THAT(feed(event::EngineGone{e1, {1, 0}}),
+              ElementsAre(action::EngineStopped{e1, {1, 0}, true, true, 0, 0}, action::SignalController{SIGTERM}));
+}
+
 TEST_F(Script, KillsWhatDoesNotStopWithinTheGrace) {
   bring_up();
   feed(event::StopAll{}, 10s);

@@ -146,7 +146,7 @@ Result<Done> ClusterService::adopt_controller() {
 void ClusterService::start_engines(const std::string& set, int n) {
   set_sizes_[set] = n;
   // Its imports take as long as the controller's start: both happen at the same time.
-  forks_.prepare(cluster::engine_command(config_.plan, set, 0, ""), lifeline_ ? &*lifeline_ : nullptr);
+  forks_.prepare(cluster::engine_command(config_.plan, set, 0, ""), lifeline_ ? &*lifeline_ : nullptr, n);
   handle(cluster::event::StartEngines{set, n, cluster::engine_process_count(config_.plan, n)});
 }
 void ClusterService::stop_engines(const std::string& set) { handle(cluster::event::StopEngines{set}); }
@@ -358,6 +358,11 @@ void ClusterService::report(const cluster::Action& what) {
                    const std::string text = fmt::format("engine process {} of set {} ended, {} left", one.engine.index,
                                                         one.engine.set, one.left);
                    out.message = describe_end(failed, one.exit, text);
+                   const int most = config_.limits.restarts.most;
+                   if (one.attempt > 0)
+                     out.message += fmt::format("; it is started again ({} of {})", one.attempt, most);
+                   else if (most > 0 && has_failed)
+                     out.message += fmt::format("; it is not started again: it died {} times in a row", most + 1);
                  },
                  [&](const action::EnginesFailed& one) {
                    has_failed = one.culprit.has_value();

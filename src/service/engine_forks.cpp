@@ -13,15 +13,16 @@ EngineForks::EngineForks(net::Loop& loop, cluster::LocalPlan plan, Handlers hand
 EngineForks::~EngineForks() { close(false); }
 
 EngineForks::Template* EngineForks::find(const cluster::Command& like) {
-  const auto found = std::find_if(templates_.begin(), templates_.end(), [&](const auto& one) { return one->fits(like); });
+  const auto found =
+      std::find_if(templates_.begin(), templates_.end(), [&](const auto& one) { return one->fits(like); });
   return found == templates_.end() ? nullptr : found->get();
 }
 
-bool EngineForks::prepare(const cluster::Command& like, const cluster::Lifeline* lifeline) {
+bool EngineForks::prepare(const cluster::Command& like, const cluster::Lifeline* lifeline, int engines) {
   if (!plan_.fork_engines || !works_) return false;
   if (find(like) != nullptr) return true;
-  auto made = Template::start(like, plan_.engine_cmd.size(), plan_.template_imports, cluster::template_log_path(plan_),
-                              lifeline);
+  auto made = Template::start(like, plan_.engine_cmd.size(), plan_.template_imports, engines,
+                              cluster::template_log_path(plan_), lifeline);
   if (!made) return false;
   templates_.push_back(std::make_unique<Template>(std::move(*made)));
   loop_.on_readable(templates_.back()->descriptor(), [this, one = templates_.back().get()] { on_news(one); });

@@ -27,8 +27,8 @@ class EngineForks final {
   EngineForks(const EngineForks&) = delete;
   EngineForks& operator=(const EngineForks&) = delete;
 
-  /// Makes sure that a template for engines like this one is there, or about to be.
-  bool prepare(const cluster::Command& like, const cluster::Lifeline* lifeline);
+  /// Makes sure that a template for so many engines like this one is there, or about to be.
+  bool prepare(const cluster::Command& like, const cluster::Lifeline* lifeline, int engines = 1);
   /// False when this engine has to be started in another way.
   bool fork(const cluster::EngineRef& engine, const cluster::Command& command, const cluster::Lifeline* lifeline);
   /// Ends the templates; with `outlive` they and their engines go on by themselves.

@@ -111,11 +111,25 @@ void HubService::handle_query(Frames frames) {
   asking_ = request->parts.identities[0];
   const nlohmann::json content = hub::parse_untrusted(request->parts.content.view());
   const std::string& type = request->header.msg_type;
-  if (const auto event = hub::read_engine_request(type, ClientId(asking_.str()), content)) return feed(*event);
+  if (const auto event = hub::read_engine_request(type, ClientId(asking_.str()), content)) {
+    if (std::holds_alternative<hub::RegistrationRequested>(*event) && refuses_for_want_of_files()) return;
+    return feed(*event);
+  }
   if (is_task_question(type)) return pass_on(std::make_shared<wire::Message>(std::move(*request)), content);
   if (type == "properties_request") return answer(*request);  // no record has a part in it
   // Whoever has the answer to a task may ask for its record: what was seen before the question counts.
   listeners_.catch_up([this, request = std::make_shared<wire::Message>(std::move(*request))] { answer(*request); });
+}
+
+// Connections beyond the limit would not be accepted, and their engines wait for nothing.
+bool HubService::refuses_for_want_of_files() {
+  const std::size_t engines = hub_.registry().engines().size() + hub_.registry().pending() + 1;
+  const auto why = too_few_files("engines", engines, kFilesPerEngine, open_files_);
+  if (!why) return false;
+  log_.warning("a registration is refused: {}", *why);
+  queries_.send(origin_.message({asking_}, "registration_reply", Blob::of_static("{}"),
+                                wire::error_content("RuntimeError", *why)));
+  return true;
 }
 
 void HubService::pass_on(std::shared_ptr<wire::Message> request, const nlohmann::json& content) {

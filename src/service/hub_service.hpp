@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/log.hpp"
+#include "core/open_files.hpp"
 #include "core/tally.hpp"
 #include "hub/hub.hpp"
 #include "net/loop.hpp"
@@ -102,6 +103,7 @@ class HubService final {
   void answer(const wire::Message& request);
   void watch(const wire::Message& request);
   void answer_watchers();
+  bool refuses_for_want_of_files();
   void pass_on(std::shared_ptr<wire::Message> request, const nlohmann::json& content);
   void send_answer(const wire::Message& request, hub::Answer answer);
   void submit_again(hub::Answer& answer);
@@ -133,6 +135,7 @@ class HubService final {
   Log& log_;
   std::filesystem::path engine_state_file_;
   RecordKeeper& records_;
+  const std::size_t open_files_ = raise_open_files();
   hub::Hub hub_;
   wire::ReplayGuard replays_;
   Tally dropped_;

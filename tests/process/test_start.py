@@ -111,14 +111,26 @@ def test_modules_of_the_users_choice_are_shared(processes: Processes) -> None:
         camshaft.Cluster(template="numpy")
 
 
-def test_ipython_works_as_if_it_were_imported_on_demand(processes: Processes) -> None:
-    with running(processes, n=1) as (_, rc):
-        assert rc[:].apply_sync(mine(lambda: "IPython.core.interactiveshell" in __import__("sys").modules)) == [True]
+@pytest.mark.parametrize("imported", [True, False])
+def test_ipython_works_whenever_it_is_imported(processes: Processes, imported: bool) -> None:
+    """A few engines are forked before IPython is imported, many, or with modules of the user's, afterwards."""
+    with running(processes, n=1, template=["json"] if imported else True) as (_, rc):
+        shell = "IPython.core.interactiveshell"
+        assert rc[0].apply_sync(eval, f"{shell!r} in __import__('sys').modules") == imported
         kind = mine(lambda: type(__import__("IPython").get_ipython()).__name__)
         assert rc[0].apply_sync(kind) == "EngineShell"
         rc[0].execute("a = 6 * 7\nget_ipython().user_ns['b'] = a", block=True)
         assert rc[0]["b"] == 42
         rc[0].execute("%alias_magic t timeit", block=True)
+
+
+def test_engines_that_come_later_find_ipython_imported(processes: Processes) -> None:
+    with running(processes, n=1) as (cluster, rc):
+        template = Path(f"/proc/{rc[0].apply_sync(os.getppid)}/maps")
+        wait_until(lambda: "_queue" in template.read_text(), "IPython's first library")
+        cluster.start_engines_sync(1, "later")  # asked for in the midst of the import, forked after it
+        rc.wait_for_engines(2, timeout=30)
+        assert rc[1].apply_sync(eval, "'camshaft.engine.shell' in __import__('sys').modules")
 
 
 def test_each_set_gets_the_environment_of_its_day(processes: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,12 +176,10 @@ def test_from_the_shell(processes: Processes) -> None:
 
 
 def test_a_template_that_does_not_come_up_is_done_without(processes: Processes, tmp_path: Path) -> None:
-    """A broken IPython, say: engines run without it, so they are started as they were before there were templates."""
-    (tmp_path / "IPython").mkdir()
-    (tmp_path / "IPython" / "__init__.py").write_text("raise ImportError('broken')")
+    (tmp_path / "deadly.py").write_text("import os; os._exit(1)")
     before = os.environ.get("PYTHONPATH", "")
     path = os.pathsep.join([str(tmp_path), str(Path(camshaft.__file__).parents[1]), before])
-    with running(processes, environment={"PYTHONPATH": path}) as (_, rc):
+    with running(processes, environment={"PYTHONPATH": path}, template=["deadly"]) as (_, rc):
         assert rc[:].apply_sync(mine(lambda: __import__("os").getppid())) == [os.getpid()] * 2
 
 

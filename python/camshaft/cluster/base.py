@@ -56,6 +56,7 @@ class ClusterBase:
         controller_cmd: Sequence[str] | None = None,
         engine_cmd: Sequence[str] | None = None,
         python: str | None = None,
+        restart_engines: bool | int = False,
         template: bool | Sequence[str] = True,
         environment: Mapping[str, str] | None = None,
         work_dir: str | os.PathLike[str] = "",
@@ -116,6 +117,7 @@ class ClusterBase:
             self.controller_args += arguments
         self._engine_cmd = None if engine_cmd is None else list(engine_cmd)
         self._python = python
+        self._options["restart_engines"] = 5 if restart_engines is True else int(restart_engines)
         if isinstance(template, str):
             raise TypeError(f"template={template!r}: give True, False, or a list of modules to import once")
         self._options["fork_engines"] = template is not False and engine_cmd is None and python is None

@@ -40,6 +40,7 @@ class Cluster(ClusterTwins):
         (see `camshaft.controller`); default: leastload.
     controller_cmd, engine_cmd: other programs; default: our ipcontroller, and `python` -m camshaft.engine.
     python: the interpreter of the engines; default: this one.
+    restart_engines: start engines again that die, with growing pauses: each so many times in a row (True: 5).
     template: fork engines from one process that has imported what they need; a list of names such as ["numpy"] is
         imported there too. False, or another program or interpreter: each engine is a process started afresh.
     environment: variables for controller and engines, in addition to this process's.

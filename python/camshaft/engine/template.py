@@ -16,40 +16,48 @@ import gc
 import os
 import select
 import sys
+from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import NoReturn
 
 CHANNEL = "CAMSHAFT_TEMPLATE_FD"
 IMPORTS = "CAMSHAFT_TEMPLATE_IMPORTS"
-_ENGINE_MODULES = ("app", "comms", "host", "introspection", "options", "shell", "standins", "streams")
+ENGINES = "CAMSHAFT_TEMPLATE_ENGINES"
+_ENGINE_MODULES = ("app", "comms", "host", "options", "standins", "streams")
+_LATER = ("camshaft.engine.shell", "camshaft.engine.introspection")
+"""With IPython; they take much longer than all the rest."""
+_FEW = 2
+"""Engines for each core that are forked before IPython is imported: to import it there, too, takes no longer."""
+_QUIET = 100
+"""Milliseconds without a request, after which a template that has forked few engines imports what it left out."""
 _PATIENCE = 10_000
 """Milliseconds that engines have to end by themselves once their supervisor is gone."""
 
 
 def become_engine(channel: int) -> list[str]:
     """Serve requests on a descriptor; returns in each engine, with its arguments. The template itself never returns."""
-    wanted = os.environ.pop(IMPORTS, "")
+    wanted = [name for name in os.environ.pop(IMPORTS, "").split(",") if name]
+    few = int(os.environ.pop(ENGINES, "1")) <= _FEW * len(os.sched_getaffinity(0)) and not wanted
+    _import(["camshaft._core", *(f"camshaft.engine.{name}" for name in _ENGINE_MODULES)])
+    if few:
+        return _Template(channel).serve(later=_LATER)
+    _import([*_LATER, *wanted])
+    return _Template(channel).serve(later=())
+
+
+def _import(names: Sequence[str]) -> None:
     gc.disable()  # nothing of what is imported goes away
-    _import([name for name in wanted.split(",") if name])
-    gc.freeze()  # engines share what is there now: no collection shall touch it
-    gc.enable()
-    return _Template(channel).serve()
-
-
-def _import(more: list[str]) -> None:
-    from importlib import import_module
-
-    import_module("camshaft._core")
-    for name in _ENGINE_MODULES:
-        import_module(f"camshaft.engine.{name}")
-    for name in more:
+    for name in names:
         try:
             import_module(name)
         except Exception as error:  # an engine without it is better than none
             sys.stderr.write(f"ipengine template: cannot import {name}: {type(error).__name__}: {error}\n")
             sys.stderr.flush()
+    gc.freeze()  # engines share what is there now: no collection shall touch it
+    gc.enable()
 
 
 class _Template:
@@ -63,13 +71,18 @@ class _Template:
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         signal.set_wakeup_fd(self._wake_end, warn_on_full_buffer=False)
 
-    def serve(self) -> list[str]:
+    def serve(self, later: Sequence[str]) -> list[str]:
+        """Fork an engine for each request; what is `later` is imported once nothing else is to be done."""
         poll = select.poll()
         poll.register(self._channel, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         self._say("ready")
         while True:
-            for descriptor, _ in poll.poll():
+            events = poll.poll(_QUIET if later and self._engines else None)
+            if not events:
+                _import(later)
+                later = ()
+            for descriptor, _ in events:
                 if descriptor == self._wake:
                     self._reap()
                 elif not (data := self._read()):

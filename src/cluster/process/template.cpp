@@ -53,8 +53,8 @@ std::string request_text(int key, const Command& command, std::size_t program_wo
 
 }  // namespace
 
-Result<EngineTemplate> EngineTemplate::start(const Command& like, std::size_t program_words,
-                                             const std::string& imports, const std::filesystem::path& log_file,
+Result<EngineTemplate> EngineTemplate::start(const Command& like, std::size_t program_words, const std::string& imports,
+                                             int engines, const std::filesystem::path& log_file,
                                              const Lifeline* lifeline) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
@@ -71,6 +71,7 @@ Result<EngineTemplate> EngineTemplate::start(const Command& like, std::size_t pr
   command.log_file = log_file;
   std::erase_if(command.environment, [](const auto& one) { return one.first == kPerEngine; });
   Command started = command;
+  started.environment.emplace_back("CAMSHAFT_TEMPLATE_ENGINES", std::to_string(engines));
   if (!imports.empty()) started.environment.emplace_back("CAMSHAFT_TEMPLATE_IMPORTS", imports);
   auto child = Child::start(started, lifeline, channel[1].get(), "CAMSHAFT_TEMPLATE_FD");
   if (!child) return child.error();

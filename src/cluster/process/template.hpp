@@ -36,9 +36,9 @@ class EngineTemplate final {
   using News = std::variant<Started, Ended, Failed, Gone>;
 
   /// `like` is the command of an engine: the template runs its program and forks engines for commands that fit().
-  /// `imports`: further modules to import once, separated by commas.
+  /// `imports`: further modules to import once, separated by commas. `engines`: about how many will be asked for first.
   static Result<EngineTemplate> start(const Command& like, std::size_t program_words, const std::string& imports,
-                                      const std::filesystem::path& log_file, const Lifeline* lifeline);
+                                      int engines, const std::filesystem::path& log_file, const Lifeline* lifeline);
   EngineTemplate(EngineTemplate&&) noexcept = default;
   EngineTemplate& operator=(EngineTemplate&&) = delete;
   ~EngineTemplate();
@@ -72,7 +72,7 @@ class EngineTemplate final {
   Child child_;
   Descriptor channel_;
   std::string received_;
-  std::map<int, Asked> asked_;  // by key, until it is started or has failed
+  std::map<int, Asked> asked_;                       // by key, until it is started or has failed
   std::map<int, std::pair<EngineRef, int>> forked_;  // by key: engine and pid
   int last_key_ = 0, under_way_ = 0;
   bool ready_ = false, gone_ = false, released_ = false;
