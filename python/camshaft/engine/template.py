@@ -68,7 +68,8 @@ class _Template:
         self._received = b""
         os.set_inheritable(channel, False)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        self._importing = False
+        signal.signal(signal.SIGCHLD, self._on_child)
         signal.set_wakeup_fd(self._wake_end, warn_on_full_buffer=False)
 
     def serve(self, later: Sequence[str]) -> list[str]:
@@ -80,8 +81,11 @@ class _Template:
         while True:
             events = poll.poll(_QUIET if later and self._engines else None)
             if not events:
+                self._importing = True
                 _import(later)
+                self._importing = False
                 later = ()
+                self._reap()
             for descriptor, _ in events:
                 if descriptor == self._wake:
                     self._reap()
@@ -92,6 +96,11 @@ class _Template:
                     while (request := self._next_request()) is not None:
                         if (arguments := self._fork(request)) is not None:
                             return arguments
+
+    def _on_child(self, _number: int, _frame: object) -> None:
+        """The death of an engine is told at once, in the midst of a long import, too."""
+        if self._importing:
+            self._reap()
 
     def _read(self) -> bytes:
         try:
