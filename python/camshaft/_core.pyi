@@ -206,6 +206,8 @@ class LocalCluster:
         """Write the cluster file once more, or remove it when nothing runs, and bring the snapshot up to date."""
     def stop(self) -> None:
         """Ask engines, then the controller, to stop; the snapshot says `stopped` when nothing is left."""
+    def dry_run(self, n: int) -> str:
+        """The commands and job scripts of a start with `n` engines. ValueError when one cannot be made."""
     def snapshot(self) -> dict[str, Any]:
         """What is known now:
 

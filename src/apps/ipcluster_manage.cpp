@@ -1,6 +1,7 @@
 #include "apps/ipcluster_manage.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -10,6 +11,7 @@
 
 #include "apps/ipcluster_start.hpp"
 #include "cluster/process/files.hpp"
+#include "cluster/process/jobs.hpp"
 #include "cluster/process/stopping.hpp"
 #include "service/record_stores.hpp"
 
@@ -28,22 +30,40 @@ std::vector<cluster::Profile> profiles_of(const ClusterOptions& options, bool al
   return cluster::profiles_in(options.profile.ipython_dir);
 }
 
+/// Cancels jobs whose watcher is gone; how many, or nullopt when that failed.
+std::optional<std::size_t> cancel_left(const std::vector<cluster::LeftJobs>& all) {
+  for (const cluster::LeftJobs& jobs : all) {
+    if (auto done = cluster::cancel_jobs(jobs); !done) {
+      fail(done.error().message);
+      return std::nullopt;
+    }
+    fmt::print("IPython cluster: cancelled jobs {} of {}, which nobody watched any more\n",
+               fmt::join(jobs.record.ids, ", "), jobs.record.system);
+  }
+  return all.size();
+}
+
 }  // namespace
 
 int run_stop(const ClusterOptions& options) {
   std::vector<cluster::FoundCluster> wanted;
   if (options.all) {
+    const auto cancelled = cancel_left(cluster::left_jobs(options.profile));
+    if (!cancelled) return kExitFailed;
     wanted = cluster::clusters_of(options.profile);
-    if (wanted.empty()) fmt::print("No cluster to stop on profile '{}'\n", options.profile.label());
+    if (wanted.empty() && *cancelled == 0) fmt::print("No cluster to stop on profile '{}'\n", options.profile.label());
   } else {
     auto ids = options.cluster_ids;
     if (ids.empty()) ids.push_back(options.cluster_id);
     for (const std::string& id : ids) {
       const auto path = cluster::cluster_file_path(options.profile, id);
+      const auto cancelled = cancel_left(cluster::left_jobs(options.profile, id));
+      if (!cancelled) return kExitFailed;
       if (auto found = cluster::look_at(path)) {
         wanted.push_back(std::move(*found));
         continue;
       }
+      if (*cancelled > 0) continue;
       fail(fmt::format("no cluster to stop: {} is not there; 'ipcluster list' shows what runs", path.string()));
       return kExitNothingToStop;
     }
@@ -86,6 +106,13 @@ int run_list(const ClusterOptions& options) {
     }
   }
   if (options.json) fmt::print("{}\n", list.dump(2));
+  for (const cluster::Profile& profile : profiles_of(options, true)) {
+    for (const cluster::LeftJobs& jobs : cluster::left_jobs(profile)) {
+      fail(fmt::format("nobody watches jobs {} of {} any more; cancel them with: ipcluster stop{}",
+                       fmt::join(jobs.record.ids, ", "), jobs.record.system,
+                       selection(profile, jobs.record.cluster_id)));
+    }
+  }
   return 0;
 }
 
@@ -98,6 +125,10 @@ int run_clean(const ClusterOptions& options) {
     if (running != clusters.end() && !options.force) {
       fail(fmt::format("cluster {} of profile '{}' is running: stop it first, or say --force",
                        quoted(running->record.cluster_id), profile.label()));
+      code = kExitFailed;
+      continue;
+    }
+    if (!cancel_left(cluster::left_jobs(profile))) {
       code = kExitFailed;
       continue;
     }

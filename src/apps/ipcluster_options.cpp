@@ -132,6 +132,7 @@ struct Everything {
                "has no effect: engines start as soon as the controller is ready");
     table.boolean({"all"}, options.all, "stop, clean: all clusters or profiles");
     table.boolean({"force"}, options.force, "clean: also clusters that run");
+    table.boolean({"dry-run"}, options.dry_run, "print the commands and job scripts of a start, and start nothing");
     table.choice({"o", "IPClusterList.output_format"}, format, {"text", "json"},
                  "list, config, doctor: form of the output");
     table.integer({"signal", "IPClusterStop.signal"}, signal, 1, 64, "has no effect: stopping is always clean");

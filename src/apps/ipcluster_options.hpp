@@ -35,6 +35,7 @@ struct ClusterOptions : CommonOptions {
   bool daemonize = false;
   bool all = false;
   bool force = false;
+  bool dry_run = false;
   bool json = false;
   bool reset = false;
   std::vector<std::string> cluster_ids;  // stop ID ...

@@ -14,9 +14,11 @@
 #include <system_error>
 #include <thread>
 
+#include "apps/dry_run.hpp"
 #include "apps/progress_line.hpp"
 #include "apps/python_program.hpp"
 #include "apps/signals.hpp"
+#include "cluster/batch/submission.hpp"
 #include "cluster/process/files.hpp"
 #include "cluster/process/pid_file.hpp"
 #include "cluster/process/profile_dirs.hpp"
@@ -246,6 +248,8 @@ class Run final {
                              options_.cluster_id.empty() ? "" : fmt::format(", id '{}'", options_.cluster_id)));
     const auto unix_seconds = std::chrono::duration_cast<std::chrono::seconds>(clock_.wall().time_since_epoch());
     cluster_.start_engines(std::to_string(unix_seconds.count()), n_);
+    if (options_.daemonize && options_.engine_launcher.queued())
+      leave_when_submitted(std::to_string(unix_seconds.count()));
     if (!done_) loop_.run();
     return exit_code_;
   }
@@ -308,16 +312,38 @@ class Run final {
     if (starts_controller_) console_.say(connect_hint(options_.profile, options_.cluster_id));
     const std::string stop_line = "ipcluster stop" + selection(options_.profile, options_.cluster_id);
     if (options_.daemonize) {
-      if (starts_controller_) {
-        console_.say(fmt::format("Leaving cluster running: {}\nStop it with: {}",
-                                 cluster::cluster_file_path(options_.profile, options_.cluster_id).string(),
-                                 stop_line));
-      }
-      background_.up(log_path(options_));
+      if (!left_) leave();
     } else {
       console_.say(starts_controller_ ? fmt::format("Stop with Ctrl-C, or from elsewhere: {}", stop_line)
                                       : "Stop these engines with Ctrl-C");
     }
+  }
+
+  /// Lets the one in the foreground go.
+  void leave() {
+    if (starts_controller_) {
+      console_.say(fmt::format("Leaving cluster running: {}\nStop it with: ipcluster stop{}",
+                               cluster::cluster_file_path(options_.profile, options_.cluster_id).string(),
+                               selection(options_.profile, options_.cluster_id)));
+    }
+    background_.up(log_path(options_));
+  }
+
+  /// A queue may take hours: the jobs are there once their ids are written down.
+  void leave_when_submitted(const std::string& set) {
+    cluster::batch::Request request;
+    request.profile_dir = options_.profile.dir.string();
+    request.cluster_id = options_.cluster_id;
+    request.set = set;
+    submitted_timer_ = loop_.every(std::chrono::milliseconds(50), [this, file = request.jobs_file()] {
+      std::error_code ignored;
+      if (left_ || !std::filesystem::exists(file, ignored)) return;
+      console_.say(fmt::format("IPython cluster: {} engines wait in the queue of {}; they join as it gives them places",
+                               n_, options_.engine_launcher.name));
+      leave();
+      left_ = true;
+      loop_.cancel(submitted_timer_);
+    });
   }
 
   void on_engine_end(const action::EngineStopped& end, const service::ClusterReport& report) {
@@ -355,6 +381,8 @@ class Run final {
   int exit_code_ = 0;
   bool stopping_ = false;
   bool done_ = false;
+  bool left_ = false;  // the one in the foreground went before all engines were there
+  net::TimerId submitted_timer_{};
 };
 
 }  // namespace
@@ -388,6 +416,18 @@ int run_start(const ClusterOptions& given) {
     return kExitFailed;
   }
   const bool with_controller = options.command == "start";
+  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const int n = cluster::engines_in_set(options.engine_launcher, options.n, cores);
+  if (options.dry_run) {
+    const auto would = config_of(options, with_controller);
+    const auto text = would ? dry_run(would->plan, n, with_controller) : Result<std::string>(would.error());
+    if (!text) {
+      fail(text.error().message);
+      return kExitFailed;
+    }
+    fmt::print("{}", *text);
+    return 0;
+  }
   if (with_controller) {
     const auto found = cluster::look_at(cluster::cluster_file_path(options.profile, options.cluster_id));
     if (found && found->running()) {

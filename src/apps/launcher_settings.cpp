@@ -87,6 +87,31 @@ constexpr std::array kTraits = {
     Trait{"qos", Type::text},
     Trait{"timelimit", Type::text},
     Trait{"options", Type::text},
+    // Ours, see docs/operations/launchers/batch.md:
+    Trait{"layout", Type::text},
+    Trait{"runner", Type::text},
+    Trait{"pe", Type::text},
+    Trait{"status_command", Type::list},
+    Trait{"queue_template", Type::text},
+    Trait{"job_array_template", Type::text},
+    Trait{"output_template", Type::text},
+    // Of Windows HPC's jobs and tasks:
+    Trait{"priority", Type::text},
+    Trait{"username", Type::text},
+    Trait{"owner", Type::text},
+    Trait{"project", Type::text},
+    Trait{"job_name", Type::text},
+    Trait{"job_type", Type::text},
+    Trait{"task_name", Type::text},
+    Trait{"unit_type", Type::text},
+    Trait{"requested_nodes", Type::text},
+    Trait{"work_directory", Type::text},
+    Trait{"min_cores", Type::whole},
+    Trait{"max_cores", Type::whole},
+    Trait{"min_nodes", Type::whole},
+    Trait{"max_nodes", Type::whole},
+    Trait{"min_sockets", Type::whole},
+    Trait{"max_sockets", Type::whole},
 };
 
 /// {S} and {R} filled in.

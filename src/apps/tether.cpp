@@ -18,8 +18,10 @@
 #include <system_error>
 
 #include "apps/signals.hpp"
+#include "apps/tether_batch.hpp"
 #include "apps/tether_mpi.hpp"
 #include "apps/tether_ssh.hpp"
+#include "cluster/batch/dialect.hpp"
 
 namespace camshaft::apps {
 namespace {
@@ -204,6 +206,7 @@ int run_tether(std::string_view kind) {
   ::unsetenv("CAMSHAFT_TETHER");  // nobody below needs it, and it holds the key
   if (kind == "mpi") return run_mpi_tether(*spec);
   if (kind == "ssh") return run_ssh_tether(*spec);
+  if (cluster::batch::find_dialect(kind) != nullptr) return run_batch_tether(*spec);
   tether_says(fmt::format("there is no tether of the kind '{}'", kind));
   return 2;
 }

@@ -14,6 +14,7 @@
 #include <memory>
 #include <thread>
 
+#include "apps/dry_run.hpp"
 #include "apps/launcher_settings.hpp"
 #include "core/open_files.hpp"
 #include "service/cluster_thread.hpp"
@@ -101,12 +102,14 @@ nb::dict to_python(const ClusterSnapshot& snapshot) {
 /// The thread behind one Python Cluster; closing it twice is fine.
 class LocalCluster final {
  public:
-  explicit LocalCluster(service::ClusterConfig config) : thread_(std::make_unique<ClusterThread>(std::move(config))) {}
+  explicit LocalCluster(service::ClusterConfig config)
+      : plan_(config.plan), thread_(std::make_unique<ClusterThread>(std::move(config))) {}
   ~LocalCluster() { close(); }
   ClusterThread& thread() {
     if (!thread_) throw std::runtime_error("this cluster is closed");
     return *thread_;
   }
+  const cluster::LocalPlan& plan() const { return plan_; }
   void close() {
     if (!thread_) return;
     if (::getpid() != pid_) {  // forked: the thread lives in the parent only, and so does the cluster
@@ -132,6 +135,7 @@ class LocalCluster final {
   };
 
  private:
+  cluster::LocalPlan plan_;
   std::atomic<int> users_ = 0;
   std::unique_ptr<ClusterThread> thread_;
   int pid_ = ::getpid();
@@ -286,6 +290,14 @@ void bind_cluster(nb::module_& module) {
           "Write the cluster file once more, or remove it when nothing runs, and bring the snapshot up to date.")
       .def(
           "stop", [](LocalCluster& self) { self.thread().stop(); }, "Ask engines, then the controller, to stop.")
+      .def(
+          "dry_run",
+          [](const LocalCluster& self, int n) {
+            auto text = apps::dry_run(self.plan(), n, true);
+            if (!text) throw nb::value_error(text.error().message.c_str());
+            return *text;
+          },
+          nb::arg("n"), "The commands and job scripts of a start with n engines, as text.")
       .def(
           "snapshot", [](LocalCluster& self) { return to_python(self.thread().snapshot()); },
           "What is known now: generation, controller, controller_process, sets, ends, ended, troubles, log_tail, "

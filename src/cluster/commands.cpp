@@ -37,7 +37,9 @@ Command controller_command(const LocalPlan& plan) {
   const Launcher& launcher = plan.controller_launcher;
   const auto program = words_option(launcher, "controller_cmd");
   Command command = base(plan, launcher, program.empty() ? plan.controller_cmd : program, {});
-  if (!plan.controller_ip.empty()) command.argv.push_back("--ip=" + plan.controller_ip);
+  // Engines in a batch system are on other machines, which do not reach a controller on the loopback interface.
+  const std::string ip = plan.controller_ip.empty() && plan.engine_launcher.queued() ? "*" : plan.controller_ip;
+  if (!ip.empty()) command.argv.push_back("--ip=" + ip);
   if (!plan.controller_location.empty()) command.argv.push_back("--location=" + plan.controller_location);
   command.argv.insert(command.argv.end(), plan.controller_args.begin(), plan.controller_args.end());
   for (auto& word : words_option(launcher, "controller_args")) command.argv.push_back(std::move(word));

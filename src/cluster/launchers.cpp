@@ -7,6 +7,7 @@
 #include <array>
 #include <cctype>
 
+#include "cluster/batch/dialect.hpp"
 #include "cluster/commands.hpp"
 #include "cluster/ssh/hosts.hpp"
 
@@ -27,6 +28,13 @@ constexpr std::array kKinds = {
     Kind{"mpi", "MPI", "mpi"},
     Kind{"ssh", "SSH", "ssh"},
     Kind{"sshproxy", "SSHProxy", "ssh", false},
+    Kind{"slurm", "Slurm", "slurm"},
+    Kind{"pbs", "PBS", "pbs"},
+    Kind{"sge", "SGE", "sge"},
+    Kind{"lsf", "LSF", "lsf"},
+    Kind{"htcondor", "HTCondor", "htcondor"},
+    Kind{"winhpc", "WindowsHPC", "winhpc"},
+    Kind{"batch", "BatchSystem", "batch"},
 };
 
 std::string lower(std::string_view text) {
@@ -88,6 +96,8 @@ Command tether(const LocalPlan& plan, const Launcher& launcher, TetherSpec spec,
 }
 
 }  // namespace
+
+bool Launcher::queued() const { return batch::find_dialect(name) != nullptr; }
 
 Result<Launcher> find_launcher(std::string_view name, Role role) {
   const bool import_string = name.find_first_of(".:") != std::string_view::npos;

@@ -25,6 +25,8 @@ struct Launcher {
   bool operator==(const Launcher&) const = default;
 
   bool local() const { return name == "local"; }
+  /// What waits in a queue before it starts, perhaps for hours, and on another machine.
+  bool queued() const;
   bool foreign() const { return name.find(':') != std::string::npos; }
 };
 

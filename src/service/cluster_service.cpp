@@ -9,6 +9,7 @@
 #include <system_error>
 #include <type_traits>
 
+#include "cluster/process/jobs.hpp"
 #include "cluster/process/profile_dirs.hpp"
 
 namespace camshaft::service {
@@ -19,6 +20,7 @@ constexpr Duration kRound = std::chrono::milliseconds(5);  // how often files an
 constexpr Duration kForgetMemoryKills = std::chrono::seconds(5);
 constexpr int kTailLines = 20;
 constexpr Duration kTetherGrace = std::chrono::seconds(15);
+constexpr Duration kQueuePatience = std::chrono::hours(24 * 365);
 
 template <class... Fs>
 struct Overloaded : Fs... {
@@ -52,6 +54,15 @@ cluster::SupervisorLimits patient(const ClusterConfig& config) {
   cluster::SupervisorLimits limits = config.limits;
   const bool here = config.plan.engine_launcher.local() && config.plan.controller_launcher.local();
   if (!here) limits.grace = std::max<Duration>(limits.grace, kTetherGrace);
+  // A queue takes its time: only a limit that somebody chose is one.
+  const cluster::SupervisorLimits usual;
+  const auto wait = [](Duration& limit, Duration unless) {
+    if (limit == unless) limit = kQueuePatience;
+  };
+  if (config.plan.engine_launcher.queued()) wait(limits.engine_timeout, usual.engine_timeout);
+  if (config.plan.controller_launcher.queued()) wait(limits.controller_timeout, usual.controller_timeout);
+  const int seconds = cluster::number_option(config.plan.controller_launcher, "connection_info_timeout", 0);
+  if (seconds > 0) limits.controller_timeout = std::chrono::seconds(seconds);
   return limits;
 }
 
@@ -88,7 +99,9 @@ ClusterService::~ClusterService() {
   for (auto& [key, process] : processes_) {
     if (!process.child || process.exit) continue;
     loop_.forget(process.child->descriptor());
-    if (!config_.outlive_us) process.child->signal(SIGKILL);
+    const auto& launcher = key ? config_.plan.engine_launcher : config_.plan.controller_launcher;
+    // A tether that is killed leaves what it stands for behind; asked to stop, it ends that and itself.
+    if (!config_.outlive_us) process.child->signal(launcher.local() ? SIGKILL : SIGTERM);
   }
   forks_.close(config_.outlive_us);
 }
@@ -279,6 +292,13 @@ void ClusterService::on_end(Key key) {
   const auto exit = process->child->poll();
   if (!exit) return;
   loop_.forget(process->child->descriptor());
+  const auto& launcher = key ? config_.plan.engine_launcher : config_.plan.controller_launcher;
+  if (launcher.queued() && exit->signal != 0) {
+    // It was killed: nobody watches its jobs any more.
+    for (const auto& jobs : cluster::left_jobs(config_.plan.profile, config_.plan.cluster_id)) {
+      if (auto cancelled = cluster::cancel_jobs(jobs); !cancelled) process->start_error = cancelled.error().message;
+    }
+  }
   ended(key, *exit);
 }
 

@@ -26,6 +26,17 @@ if TYPE_CHECKING:
 class ClusterLife(ClusterBase):
     """The part of Cluster that starts and stops; each call waits until it is done."""
 
+    def dry_run(self, n: int | None = None) -> str:
+        """The commands and job scripts that a start with `n` engines would run; nothing is started.
+
+        ValueError, in one line, when a template or an option of the launcher is wrong.
+        """
+        core = self._make_core(self._controller_cmd or [_binaries.find("ipcontroller")])
+        try:
+            return core.dry_run(n or self.n or len(os.sched_getaffinity(0)))
+        finally:
+            core.close()
+
     # -- start --------------------------------------------------------------------------------------------------------
 
     def start_controller_sync(self) -> None:

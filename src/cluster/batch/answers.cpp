@@ -74,15 +74,20 @@ Result<std::string> job_id(const Dialect& dialect, std::string_view printed) {
                                             dialect.submit.front(), quoted(printed))};
 }
 
+bool says_unknown(const Dialect& dialect, std::string_view printed) {
+  if (dialect.unknown_pattern.empty()) return false;
+  const std::regex pattern(dialect.unknown_pattern);
+  const auto lines = lines_of(printed);
+  return std::any_of(lines.begin(), lines.end(),
+                     [&](const std::string& line) { return std::regex_search(line, pattern); });
+}
+
 Result<std::map<std::string, Tally>> job_states(const Dialect& dialect, const std::vector<std::string>& ids,
                                                 std::string_view printed, int exit_code) {
   std::map<std::string, Tally> out;
   std::map<std::string, JobState> known;
   const std::regex row(dialect.row_pattern);
-  bool unknown = false;
   for (const std::string& line : lines_of(printed)) {
-    unknown =
-        unknown || (!dialect.unknown_pattern.empty() && std::regex_search(line, std::regex(dialect.unknown_pattern)));
     std::smatch match;
     if (!std::regex_search(line, match, row)) continue;
     const bool names_job = match.size() > 2;
@@ -113,7 +118,7 @@ Result<std::map<std::string, Tally>> job_states(const Dialect& dialect, const st
         break;
     }
   }
-  if (exit_code != 0 && !unknown && out.empty()) {
+  if (exit_code != 0 && out.empty() && !says_unknown(dialect, printed)) {
     return Error{Errc::bad_value,
                  fmt::format("{} failed with exit code {}: {}", dialect.status.front(), exit_code, quoted(printed))};
   }

@@ -24,6 +24,9 @@ std::string describe(const Tally& tally);
 /// The id in what the submit command printed.
 Result<std::string> job_id(const Dialect& dialect, std::string_view printed);
 
+/// It said that jobs are not there any more.
+bool says_unknown(const Dialect& dialect, std::string_view printed);
+
 /// What the status command printed about `ids`. Jobs that are not mentioned are not in the answer.
 /// Errors: the command failed, and not because jobs are unknown.
 Result<std::map<std::string, Tally>> job_states(const Dialect& dialect, const std::vector<std::string>& ids,

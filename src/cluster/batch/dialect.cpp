@@ -76,6 +76,7 @@ Dialect sge() {
   d.title = "Grid Engine";
   d.submit = {"qsub", "{script}"};
   d.cancel = {"qdel", "{ids}"};
+  d.unknown_pattern = "does not exist";
   d.by_signal = {{SIGTERM, {"qdel", "{ids}"}},
                  {SIGKILL, {"qdel", "{ids}"}},
                  {SIGSTOP, {"qmod", "-sj", "{ids}"}},
@@ -145,6 +146,7 @@ Dialect htcondor() {
   d.id_group = 1;
   d.row_pattern = R"(^\s*(\d+) (\d+))";
   d.states = {{"^1$", JobState::queued}, {"^[34]$", JobState::done}, {"^5$", JobState::held}, {"", JobState::running}};
+  d.unknown_pattern = "not found|Couldn't find";
   d.form = Form::condor;
   d.layouts = {{Layout::array, {"queue {n}"}}, {Layout::jobs, {"queue"}}};
   d.output_index = "$(ProcId)";

@@ -79,13 +79,6 @@ std::string windows_line(const Words& words) {
   return out;
 }
 
-std::string variable(const Request& request, std::string_view name) {
-  for (const auto& [one, value] : request.environment) {
-    if (one == name) return value;
-  }
-  return "";
-}
-
 std::string task(const Request& request, int index) {
   const std::string name = request.controller ? "ipcontroller" : "ipengine";
   Attributes out(request.options, 6);
@@ -122,8 +115,6 @@ Result<std::string> hpc_job(const Request& request) {
                    fmt::format("priority={}: Windows HPC knows {}", found->dump(), fmt::join(kPriorities, ", "))};
     }
   }
-  const std::string domain = variable(request, "USERDOMAIN"), user = variable(request, "USERNAME");
-  const std::string owner = domain.empty() ? user : domain + "\\" + user;
   Attributes out(request.options, 2);
   out.add("Version", "version", "2.000");
   out.add("Name", "job_name", request.controller ? "IPController" : "IPEngineSet");
@@ -131,14 +122,14 @@ Result<std::string> hpc_job(const Request& request) {
   add_resources(out, std::to_string(request.n));
   out.add("RunUntilCanceled", "run_until_canceled", "true");
   out.add("IsExclusive", "is_exclusive", request.controller ? "false" : "true");
-  out.add("UserName", "username", owner);
+  out.add("UserName", "username", "");
   out.add("JobType", "job_type", "Batch");
   out.add("Priority", "priority", "Highest");
   out.add("RequestedNodes", "requested_nodes", "");
   out.add("AutoCalculateMax", "auto_calculate_max", "true");
   out.add("AutoCalculateMin", "auto_calculate_min", "true");
   out.add("Project", "project", "IPython");
-  out.add("Owner", "owner", owner);
+  out.add("Owner", "owner", "");
   out.fixed("xmlns", "http://schemas.microsoft.com/HPCS2008/scheduler/");
   std::string text =
       fmt::format("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<Job{}>\n  <Dependencies />\n  <Tasks>\n", out.text());

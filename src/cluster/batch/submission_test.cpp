@@ -178,8 +178,8 @@ TEST(BatchScript, NamesOfFiles) {
 }
 
 TEST(HpcJob, IsAnXmlFileInTheProfile) {
-  Request request = engines("winhpc", 2, {{"scheduler", "HEADNODE"}, {"priority", "Normal"}});
-  request.environment = {{"USERDOMAIN", "LAB"}, {"USERNAME", "ada"}, {"IPP_CONNECTION_INFO", "{\"a\": \"<&>\"}"}};
+  Request request = engines("winhpc", 2, {{"scheduler", "HEADNODE"}, {"priority", "Normal"}, {"username", "LAB\\ada"}});
+  request.environment = {{"IPP_CONNECTION_INFO", "{\"a\": \"<&>\"}"}};
   const Submission one = prepared(request);
   EXPECT_EQ(one.scripts.at(0).file, "/p/ipengineset_job.xml");
   const std::string& xml = one.scripts[0].text;

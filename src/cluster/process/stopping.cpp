@@ -6,6 +6,8 @@
 #include <csignal>
 #include <system_error>
 
+#include "cluster/process/jobs.hpp"
+
 namespace camshaft::cluster {
 namespace {
 
@@ -46,6 +48,9 @@ Result<Done> stop_cluster(const FoundCluster& found, const Profile& profile, Dur
   std::vector<Descriptor> controller;
   controller.push_back(open_process(record.controller.process, "controller"));
   all_gone = end_all(controller, grace) && all_gone;
+  for (const LeftJobs& jobs : left_jobs(profile, record.cluster_id)) {
+    if (auto cancelled = cancel_jobs(jobs); !cancelled) return cancelled.error();
+  }
   if (!all_gone) {
     return Error{Errc::timed_out,
                  fmt::format("some processes of {} cannot be stopped, not even with SIGKILL", found.file.string())};

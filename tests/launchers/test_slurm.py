@@ -1,0 +1,191 @@
+"""Engines and controllers as jobs of a real Slurm."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+
+import camshaft
+import pytest
+from launchers.conftest import Batch
+from launchers.servers.slurm import Slurm
+from processes import at_the_prompt, wait_until
+
+
+@pytest.fixture
+def here(slurm_server: Slurm, batch: Callable[[dict[str, str]], Batch]) -> Batch:
+    return batch(slurm_server.environment)
+
+
+def job_of() -> tuple[str, str]:
+    import os
+
+    return os.environ["SLURM_JOB_ID"], os.environ["SLURMD_NODENAME"]
+
+
+def where(rc: camshaft.Client) -> list[tuple[str, str]]:
+    return rc[:].apply_sync(at_the_prompt(job_of))
+
+
+@pytest.mark.parametrize(("layout", "jobs"), [("allocation", 1), ("array", 3), ("jobs", 3)])
+def test_S2_11_engines_join_and_stop_cancels(here: Batch, slurm_server: Slurm, layout: str, jobs: int) -> None:
+    process = here.ipcluster("start", "-n", "3", "--engines=slurm", options={"layout": layout, "queue": "main"})
+    here.started(process)
+    with camshaft.Client() as rc:
+        assert len({job for job, _ in where(rc)}) == jobs
+    [file] = here.jobs_files()
+    assert len(json.loads(file.read_text())["ids"]) == (jobs if layout == "jobs" else 1)
+    process.send(signal.SIGINT)
+    assert process.wait() == 0, process.output
+    assert not slurm_server.jobs()
+    assert not here.jobs_files()
+    assert not list(here.profile.glob("*.sbatch"))
+
+
+def test_an_allocation_spans_nodes(here: Batch, slurm_server: Slurm) -> None:
+    process = here.ipcluster("start", "-n", "6", "--engines=Slurm")
+    here.started(process)
+    with camshaft.Client() as rc:
+        assert len({node for _, node in where(rc)}) == 2
+    stop = here.ipcluster("stop")
+    assert stop.wait() == 0, stop.output
+    assert process.wait() == 0
+    assert not slurm_server.jobs()
+
+
+def test_the_controller_is_a_job_too(here: Batch, slurm_server: Slurm) -> None:
+    process = here.ipcluster("start", "-n", "2", "--engines=slurm", "--controller=slurm")
+    here.started(process)
+    assert len(slurm_server.jobs()) == 2
+    with camshaft.Client() as rc:
+        assert len(where(rc)) == 2
+    process.send(signal.SIGTERM)
+    assert process.wait() == 0, process.output
+    assert not slurm_server.jobs()
+
+
+def test_kill_9_leaves_no_job(here: Batch, slurm_server: Slurm) -> None:
+    process = here.ipcluster("start", "-n", "2", "--engines=slurm", options={"layout": "jobs"})
+    here.started(process)
+    process.kill()
+    wait_until(lambda: not slurm_server.jobs(), "end of the jobs")
+    wait_until(lambda: not here.jobs_files(), "end of the file of jobs")
+
+
+def test_kill_9_of_everybody_is_cleared_up_by_stop(here: Batch, slurm_server: Slurm) -> None:
+    process = here.ipcluster("start", "-n", "2", "--engines=slurm")
+    here.started(process)
+    [file] = here.jobs_files()
+    os.kill(process.pid, signal.SIGSTOP)  # so that it does not see what comes
+    os.kill(json.loads(file.read_text())["watcher"]["pid"], signal.SIGKILL)
+    process.kill()
+    listed = here.ipcluster("list")
+    listed.wait()
+    assert "nobody watches jobs" in listed.output
+    stop = here.ipcluster("stop")
+    stop.wait()
+    assert "cancelled jobs" in stop.output
+    wait_until(lambda: not slurm_server.jobs(), "end of the jobs")
+
+
+def test_a_killed_watcher_leaves_no_job(here: Batch, slurm_server: Slurm) -> None:
+    process = here.ipcluster("start", "-n", "2", "--engines=slurm")
+    here.started(process)
+    [file] = here.jobs_files()
+    os.kill(json.loads(file.read_text())["watcher"]["pid"], signal.SIGKILL)
+    wait_until(lambda: not slurm_server.jobs(), "end of the jobs")
+
+
+@pytest.mark.parametrize("layout", ["allocation", "array"])
+def test_signals_reach_the_engines(here: Batch, layout: str) -> None:
+    process = here.ipcluster("start", "-n", "2", "--engines=slurm", options={"layout": layout})
+    here.started(process)
+
+    def remember() -> None:
+        import builtins
+        import signal
+
+        signal.signal(signal.SIGUSR1, lambda *_: setattr(builtins, "signalled", True))
+
+    def seen() -> bool:
+        import builtins
+
+        return getattr(builtins, "signalled", False)
+
+    with camshaft.Client() as rc:
+        rc[:].apply_sync(at_the_prompt(remember))
+        process.send(signal.SIGUSR1)
+        wait_until(lambda: rc[:].apply_sync(at_the_prompt(seen)) == [True, True], "the signal")
+
+
+def test_what_slurm_refuses_is_said_with_its_command(here: Batch) -> None:
+    process = here.ipcluster("start", "-n", "2", "--engines=slurm", options={"queue": "nowhere"})
+    assert process.wait() != 0
+    assert "Slurm did not take the job" in process.output
+    assert "invalid partition" in process.output
+    assert "the command was: sbatch " in process.output
+
+
+def test_engines_that_fail_show_their_output(here: Batch) -> None:
+    process = here.ipcluster("start", "-n", "2", "--engines=slurm", "--engine-args=--no-such-option")
+    assert process.wait() != 0
+    assert "all jobs have ended" in process.output
+    assert "no-such-option" in process.output
+
+
+def test_a_queue_may_take_its_time(here: Batch, slurm_server: Slurm) -> None:
+    slurm_server.run("scontrol", "update", "PartitionName=main", "State=DOWN")
+    try:
+        process = here.ipcluster("start", "-n", "2", "--engines=slurm")
+        wait_until(lambda: "waiting" in here.logs(), "a job that waits")
+        assert process.running
+    finally:
+        slurm_server.run("scontrol", "update", "PartitionName=main", "State=UP")
+    here.started(process)
+
+
+def test_from_python_with_a_template_of_ones_own(here: Batch, slurm_server: Slurm) -> None:
+    assert "#SBATCH --ntasks=2\n" in camshaft.Cluster(n=2, engines="slurm").dry_run()
+    template = "#!/bin/sh\n#SBATCH --export=ALL --ntasks={n} --job-name={name}{n:03d}\nexec srun {program_and_args}\n"
+    options = {"batch_template": template, "namespace": {"name": "mine"}}
+    with camshaft.Cluster(n=2, engines="slurm", engine_options=options, progress=False) as rc:
+        assert len(where(rc)) == 2
+        assert slurm_server.run("squeue", "-h", "-o", "%j").split() == ["mine002"]
+    assert not slurm_server.jobs()
+
+
+def test_jobs_need_no_shared_profile(here: Batch) -> None:
+    """Engines get the connection through their environment: the profile's folder may be missing where they run."""
+    template = "#!/bin/sh\n#SBATCH --export=ALL --ntasks=1\nIPP_PROFILE_DIR=/nowhere/at/all exec {program_and_args}\n"
+    process = here.ipcluster("start", "-n", "1", "--engines=slurm", options={"batch_template": template})
+    here.started(process)
+
+
+def test_daemonize_does_not_wait_for_the_queue(here: Batch, slurm_server: Slurm) -> None:
+    slurm_server.run("scontrol", "update", "PartitionName=main", "State=DOWN")
+    try:
+        start = here.ipcluster("start", "-n", "2", "--engines=slurm", "--daemonize")
+        assert start.wait() == 0, start.output
+        assert "2 engines wait in the queue of slurm" in start.output
+        assert slurm_server.jobs()
+    finally:
+        slurm_server.run("scontrol", "update", "PartitionName=main", "State=UP")
+    with camshaft.Client() as rc:
+        rc.wait_for_engines(2, timeout=60)
+    stop = here.ipcluster("stop")
+    assert stop.wait() == 0, stop.output
+    assert not slurm_server.jobs()
+
+
+def test_a_dry_run_shows_what_configuration_says(here: Batch, slurm_server: Slurm) -> None:
+    here.profile.mkdir(parents=True)
+    (here.profile / "ipcluster_config.py").write_text(
+        "c.Cluster.engine_launcher_class = 'slurm'\nc.SlurmEngineSetLauncher.queue = 'short'\n"
+    )
+    shown = here.ipcluster("start", "-n", "4", "--SlurmLauncher.account=physics", "--dry-run")
+    assert shown.wait() == 0, shown.output
+    for line in ("#SBATCH --ntasks=4", "#SBATCH --partition=short", "#SBATCH --account=physics"):
+        assert f"\n{line}\n" in shown.output
+    assert not slurm_server.jobs()
