@@ -19,6 +19,9 @@ target_compile_options(camshaft_options INTERFACE -Wall -Wextra -Wshadow -Wno-mi
 if(CAMSHAFT_WERROR)
   target_compile_options(camshaft_options INTERFACE -Werror)
 endif()
+if(CMAKE_UNITY_BUILD)  # what one source names may hide what another one named; the build without says what hides within one
+  target_compile_options(camshaft_options INTERFACE -Wno-shadow)
+endif()
 target_include_directories(camshaft_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 
 if(CAMSHAFT_SANITIZE)
