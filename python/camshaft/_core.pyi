@@ -222,10 +222,13 @@ class LocalCluster:
         """Give up the watch; what still runs is killed, unless it may outlive this process. Idempotent."""
 
 def version() -> str: ...
-def ask_connection(address: str, key: str, signature_scheme: str, timeout: float) -> str | None:
+def ask_connection(
+    address: str, key: str, signature_scheme: str, timeout: float, curve_serverkey: str = ""
+) -> str | None:
     """The content of a controller's connection_reply, JSON text; None when it does not answer within `timeout` seconds.
 
-    `address` is "tcp://host:port" of its registration socket. ValueError for a bad address or scheme.
+    `address` is "tcp://host:port" of its registration socket; `curve_serverkey` its public key when it encrypts.
+    ValueError for a bad address, scheme or key.
     """
 
 class EngineParent:
@@ -273,6 +276,7 @@ class EngineCore:
         connection: str | None = None,
         location: str | None = None,
         key: str | None = None,
+        curve_serverkey: str | None = None,
         engine_id: int | None = None,
         timeout: float = 10.0,
         wait_for_file: float = 0.0,
@@ -318,6 +322,9 @@ class EngineCore:
     @property
     def engine_id(self) -> int:
         """-1 before the registration."""
+    @property
+    def encrypted(self) -> bool:
+        """The controller's connections are encrypted (CURVE)."""
     @property
     def engine_uuid(self) -> str: ...
 

@@ -52,6 +52,8 @@ class Client(HubQueries, TaskControl, ClientNames):
     timeout: seconds to wait for a missing file, and for the controller's first answer.
     reconnect_timeout: seconds to wait for a controller that was there and is gone; then what is pending fails.
     cluster: the Cluster that owns the engines, if any.
+    curve_serverkey: the public key of a controller that encrypts connections; default: the connection file's, else
+        $IPP_CURVE_SERVERKEY. This side's pair (`curve_publickey`, `curve_secretkey`) is made afresh: nobody checks it.
 
     Raises OSError (no connection file), ValueError (not a usable one), TimeoutError (the controller does not answer),
     RuntimeError (it refuses).
@@ -78,6 +80,9 @@ class Client(HubQueries, TaskControl, ClientNames):
         cluster_id: str | None = None,
         cluster: Any = None,
         key: str | bytes | None = None,
+        curve_serverkey: str | bytes | None = None,
+        curve_publickey: str | bytes | None = None,
+        curve_secretkey: str | bytes | None = None,
         **extra_args: Any,
     ) -> None:
         connection_info = _renamed(connection_info, url_file, extra_args)
@@ -91,6 +96,7 @@ class Client(HubQueries, TaskControl, ClientNames):
             cluster_id=cluster_id,
             timeout=timeout,
             key=key.decode() if isinstance(key, bytes) else key,
+            curve_serverkey=curve_serverkey.decode() if isinstance(curve_serverkey, bytes) else curve_serverkey,
         )
         if key is not None:
             info["key"] = key.decode() if isinstance(key, bytes) else key

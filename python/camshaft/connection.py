@@ -27,12 +27,30 @@ def read_connection(
     cluster_id: str | None = None,
     timeout: float = 10.0,
     key: str | None = None,
+    curve_serverkey: str | None = None,
 ) -> dict[str, Any]:
     """The fields of the connection file that the arguments name; see `camshaft.Client` for them.
 
     Waits up to `timeout` seconds for a file that was not named explicitly. Raises OSError when there is none,
     ValueError when the file is no complete client connection file, TimeoutError when an address does not answer.
     """
+    server_key = curve_serverkey or os.environ.get("IPP_CURVE_SERVERKEY")
+    info = _read(connection_info, profile, profile_dir, ipython_dir, cluster_id, timeout, key, server_key)
+    if curve_serverkey or not info.get("curve_serverkey"):
+        info["curve_serverkey"] = server_key
+    return info
+
+
+def _read(
+    connection_info: str | os.PathLike[str] | Mapping[str, Any] | None,
+    profile: str | None,
+    profile_dir: str | os.PathLike[str] | None,
+    ipython_dir: str | os.PathLike[str] | None,
+    cluster_id: str | None,
+    timeout: float,
+    key: str | None,
+    server_key: str | None,
+) -> dict[str, Any]:
     if isinstance(connection_info, Mapping):
         info = dict(connection_info)
         _check(info, "the connection dict")
@@ -40,7 +58,7 @@ def read_connection(
     if connection_info is not None:
         text = os.fspath(connection_info)
         if text.partition("://")[0] in _TRANSPORTS and "://" in text:
-            return ask_connection(text, key or os.environ.get("IPP_SESSION_KEY"), timeout)
+            return ask_connection(text, key or os.environ.get("IPP_SESSION_KEY"), timeout, server_key)
         path = Path(text).expanduser()
         if not path.is_file():
             raise OSError(f"connection file {text!r} not found: is the controller running, and the path right?")
@@ -50,15 +68,18 @@ def read_connection(
     return _load(path, min(timeout, _HALF_WRITTEN_GRACE))
 
 
-def ask_connection(address: str, key: str | None, timeout: float) -> dict[str, Any]:
+def ask_connection(address: str, key: str | None, timeout: float, server_key: str | None = None) -> dict[str, Any]:
     """What a connection file would say, asked of the controller whose registration socket is at `address`.
 
-    ValueError without a key, for another form of address, or when the controller does not tell; TimeoutError when it
+    `server_key`: the controller's public key, when it encrypts connections; it takes the place of `key`, for signing,
+    which such a controller does not need. ValueError without a key, for another form of address, or when the controller does not tell; TimeoutError when it
     does not answer.
     """
     host, _, port = address.removeprefix("tcp://").rpartition(":")
     if not address.startswith("tcp://") or not host or not port.isdigit():
         raise ValueError(f"{address!r} is not of the form tcp://host:port: give that, or the path of a connection file")
+    if key is None and server_key:
+        key = ""
     if key is None:
         raise ValueError(
             f"connecting to {address} needs the key of the cluster: pass key=, or a connection file "
@@ -67,7 +88,7 @@ def ask_connection(address: str, key: str | None, timeout: float) -> dict[str, A
     from ._core import ask_connection
 
     scheme = "hmac-sha256"
-    answer = ask_connection(address, key, scheme, timeout)
+    answer = ask_connection(address, key, scheme, timeout, server_key or "")
     if answer is None:
         raise TimeoutError(
             f"no controller answers at {address} (waited {timeout:g} s): is ipcontroller running, is this its "

@@ -37,7 +37,7 @@ struct Raw {
   int db_record_limit = 1024;
   bool key_given = false, use_threads = false, enable_curve = false, ignored_bool = false;
   std::vector<int> legacy_ports;
-  std::string curve, ignored_text;
+  std::string curve_secret, curve_public, ignored_text;
 };
 
 const std::vector<std::string> kController = {"IPController", "HubFactory", "IPControllerApp"};
@@ -179,14 +179,13 @@ void add_session(OptionTable& table, ControllerOptions& o, Raw& raw) {
                "how messages are signed");
   table.text({"Session.packer"}, raw.packer, "json only");
   table.text({"Session.unpacker"}, raw.unpacker, "json only");
-  table.boolean(names({}, kController, "enable_curve"), raw.enable_curve, "encrypt connections (not yet)");
+  table.boolean(names({}, kController, "enable_curve"), raw.enable_curve, "encrypt all connections (CURVE); messages are then signed only with a key that is given");
   for (const char* trait : {"buffer_threshold", "check_pid", "copy_threshold", "debug", "digest_history_size",
                             "item_threshold", "metadata"}) {
     table.text({std::string("Session.") + trait}, raw.ignored_text, "has no effect: messages are never copied or kept");
   }
-  for (const char* key : {"curve_secretkey", "curve_publickey"}) {
-    table.text(names({}, kController, key), raw.curve, "key of encrypted connections (not yet)");
-  }
+  table.text(names({}, kController, "curve_secretkey"), raw.curve_secret, "the controller's secret key, Z85; else a new one");
+  table.text(names({}, kController, "curve_publickey"), raw.curve_public, "its public key, which must fit");
 }
 
 /// Turns what was said into what it means; `env` fills what was not said.
@@ -208,7 +207,17 @@ Result<Done> decide(ControllerOptions& o, const Raw& raw, const cluster::Environ
     if (one == "ipc") return no("option '--transport=ipc' is not supported yet; use tcp");
   }
   if (raw.enable_curve || env("IPP_ENABLE_CURVE").value_or("0") == "1") {
-    return no("encryption (enable_curve, IPP_ENABLE_CURVE) is not supported yet; tunnel through ssh instead");
+    const auto given = [&](const std::string& text, const char* variable) {
+      return text.empty() ? env(variable).value_or("") : text;
+    };
+    const std::string secret = given(raw.curve_secret, "IPP_CURVE_SECRETKEY");
+    const std::string published = given(raw.curve_public, "IPP_CURVE_PUBLICKEY");
+    auto keys = secret.empty() ? net::new_curve_keys() : net::curve_keys_of(secret);
+    if (!keys) return keys.error();
+    if (!published.empty() && published != keys->public_key) {
+      return no("curve_publickey is not that of curve_secretkey: give both of one pair, or the secret key alone");
+    }
+    o.curve = *std::move(keys);
   }
   if (raw.packer != "json" || raw.unpacker != "json") return no("option '--Session.packer' supports only json");
 
@@ -246,6 +255,7 @@ Result<Done> decide(ControllerOptions& o, const Raw& raw, const cluster::Environ
   } else if (const auto key = env("IPP_SESSION_KEY"); key && o.keyfile.empty()) {
     o.key = *key;
   }
+  if (o.curve && !o.key && o.keyfile.empty()) o.key = "";  // as the original: only who has the public key is heard
   if (o.username.empty()) o.username = env("USER").value_or("username");
 
   if (raw.use_threads) o.notices.push_back("--usethreads has no effect: the controller is always one process");

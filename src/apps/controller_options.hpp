@@ -12,6 +12,7 @@
 #include "cluster/profile.hpp"
 #include "core/log.hpp"
 #include "core/result.hpp"
+#include "net/curve.hpp"
 #include "service/controller_config.hpp"
 #include "service/record_stores.hpp"
 
@@ -58,6 +59,7 @@ struct ControllerOptions : CommonOptions {
   std::optional<std::string> key;  // nullopt = make one; "" = no signing
   std::string keyfile;             // see read_session_key
   std::string signature_scheme = "hmac-sha256";
+  std::optional<net::CurveKeys> curve;  // encrypt connections
   std::string session;  // --ident; "" = random
   std::string username;
   std::string engine_json_file, client_json_file;  // names of the connection files; "" = the usual ones

@@ -114,10 +114,27 @@ TEST(ControllerOptions, SaysWhatItCannotDo) {
   EXPECT_THAT(error({"--db_class=Oracle"}), HasSubstr("unknown option"));
   EXPECT_THAT(error({"--IPController.db_class=Oracle"}), HasSubstr("MongoDB or NoDB"));
   EXPECT_EQ(error({"--IPController.db_class=ipyparallel.controller.dictdb.DictDB"}), "accepted");
-  EXPECT_THAT(error({"--IPController.enable_curve=True"}), HasSubstr("encryption"));
-  EXPECT_THAT(error({}, {{"HOME", "/h"}, {"IPP_ENABLE_CURVE", "1"}}), HasSubstr("encryption"));
   EXPECT_THAT(error({"--transport=ipc"}), HasSubstr("tcp"));
   EXPECT_THAT(parse({"--usethreads", "--log-url=tcp://x"})->notices.size(), 2U);
+}
+
+TEST(ControllerOptions, EncryptsWithAPairOfKeys) {
+  const auto keys = net::new_curve_keys().value();
+  EXPECT_FALSE(parse({})->curve);
+  const auto made = parse({"--IPController.enable_curve=True"});
+  ASSERT_TRUE(made && made->curve);
+  EXPECT_EQ(made->key, "");  // not signed
+  const auto given = parse({"--Session.key=k"}, {{"HOME", "/h"},
+                                                 {"IPP_ENABLE_CURVE", "1"},
+                                                 {"IPP_CURVE_SECRETKEY", keys.secret_key},
+                                                 {"IPP_CURVE_PUBLICKEY", keys.public_key}});
+  ASSERT_TRUE(given);
+  EXPECT_EQ(given->curve, keys);
+  EXPECT_EQ(given->key, "k");
+  EXPECT_THAT(error({"--IPController.enable_curve=True", "--IPController.curve_secretkey=x"}), HasSubstr("Z85"));
+  const std::string other = "--IPController.curve_publickey=" + std::string(40, 'a');
+  EXPECT_THAT(error({"--IPController.enable_curve=True", other.c_str()}),
+              HasSubstr("not that of"));
 }
 
 TEST(ControllerOptions, RefusesWhatIsWrongInOneLine) {

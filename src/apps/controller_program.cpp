@@ -80,6 +80,7 @@ service::ControllerConfig config_of(const ControllerOptions& options, const std:
   c.reuse = options.reuse || options.restore;
   c.restore = options.restore;
   c.signature_scheme = options.signature_scheme;
+  c.curve = options.curve;
   c.key = key ? *key : wire::hex_id(random_bytes(device));
   c.session = options.session.empty() ? wire::hex_id(random_bytes(device)) : options.session;
   c.username = options.username.empty() ? "username" : options.username;

@@ -182,6 +182,7 @@ Level level_of(int python_level) {
 
 std::shared_ptr<EngineHost> make_host(std::string uuid, std::string file, std::optional<std::string> connection,
                                       std::optional<std::string> location, std::optional<std::string> key,
+                                      std::optional<std::string> curve_serverkey,
                                       std::optional<int> engine_id, double timeout, double wait_for_file,
                                       int max_heartbeat_misses, std::string username, std::string kernel_info,
                                       std::string properties, std::string version, int lifeline, int restart_code,
@@ -196,6 +197,7 @@ std::shared_ptr<EngineHost> make_host(std::string uuid, std::string file, std::o
   config.connection = std::move(connection);
   config.location = std::move(location);
   config.key = std::move(key);
+  config.curve_serverkey = std::move(curve_serverkey);
   config.username = std::move(username);
   config.kernel_info = std::move(kernel_info);
   config.properties = std::move(properties);
@@ -241,7 +243,8 @@ void bind_engine(nb::module_& m) {
 
   nb::class_<EngineHost>(m, "EngineCore", "An engine's connection to a controller: one C++ io thread.")
       .def(nb::new_(&make_host), nb::kw_only(), nb::arg("uuid"), nb::arg("file"), nb::arg("connection") = nb::none(),
-           nb::arg("location") = nb::none(), nb::arg("key") = nb::none(), nb::arg("engine_id") = nb::none(),
+           nb::arg("location") = nb::none(), nb::arg("key") = nb::none(),
+           nb::arg("curve_serverkey") = nb::none(), nb::arg("engine_id") = nb::none(),
            nb::arg("timeout") = 10.0, nb::arg("wait_for_file") = 0.0, nb::arg("max_heartbeat_misses") = 50,
            nb::arg("username") = "", nb::arg("kernel_info") = "{}", nb::arg("properties") = "{}",
            nb::arg("version") = "", nb::arg("lifeline") = -1, nb::arg("restart_code") = 0,
@@ -289,6 +292,9 @@ void bind_engine(nb::module_& m) {
       .def_prop_ro(
           "engine_id", [](const EngineHost& self) { return to_int(self.service->number()); },
           "-1 before the registration.")
+      .def_prop_ro(
+          "encrypted", [](const EngineHost& self) { return self.service->encrypted(); },
+          "The controller's connections are encrypted (CURVE).")
       .def_prop_ro("engine_uuid", [](const EngineHost& self) { return self.service->uuid().value; });
 }
 

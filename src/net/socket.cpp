@@ -41,6 +41,18 @@ void set(void* socket, int option, int value) {
     throw NetError(fmt::format("socket option {}: {}", option, zmq_strerror(zmq_errno())));
 }
 
+void set(void* socket, int option, const std::string& text) {
+  if (zmq_setsockopt(socket, option, text.c_str(), text.size() + 1) != 0)
+    throw NetError(fmt::format("socket option {}: {}", option, zmq_strerror(zmq_errno())));
+}
+
+void encrypt(void* socket, const Curve& curve, bool binds) {
+  set(socket, ZMQ_CURVE_SECRETKEY, curve.own.secret_key);
+  if (binds) return set(socket, ZMQ_CURVE_SERVER, 1);
+  set(socket, ZMQ_CURVE_PUBLICKEY, curve.own.public_key);
+  set(socket, ZMQ_CURVE_SERVERKEY, curve.server_key);
+}
+
 // A large received frame: the ZeroMQ message itself owns the bytes.
 struct LargePart {
   zmq_msg_t message;
@@ -118,6 +130,7 @@ Socket::Socket(Context& context, const SocketOptions& options)
       zmq_setsockopt(handle_, ZMQ_SUBSCRIBE, topic.data(), topic.size());
     // Subscriptions that others hold already are reported too: somebody may be waiting for word of his.
     if (options.type == SocketType::xpub) set(handle_, ZMQ_XPUB_VERBOSE, 1);
+    if (context.curve()) encrypt(handle_, *context.curve(), !options.bind.empty());
     if (options.monitor) {
       const std::string address = monitor_address();
       const int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;

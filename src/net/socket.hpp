@@ -14,6 +14,7 @@
 
 #include "core/blob.hpp"
 #include "core/result.hpp"
+#include "net/curve.hpp"
 
 namespace camshaft::net {
 
@@ -31,8 +32,13 @@ class Context final {
   Context& operator=(const Context&) = delete;
   void* handle() const { return handle_; }
 
+  /// Sockets that are made from now on are encrypted, those of inproc excepted.
+  void encrypt(Curve curve) { curve_ = std::move(curve); }
+  const std::optional<Curve>& curve() const { return curve_; }
+
  private:
   void* handle_;
+  std::optional<Curve> curve_;
 };
 
 enum class SocketType { router, dealer, pub, sub, xpub, pair, push, pull };

@@ -45,7 +45,9 @@ ClientIo::ClientIo(const wire::ClientConnection& connection, wire::Signer signer
       board_(std::move(board)),
       connection_id_(board_->id_prefix() + "0"),
       loop_(clock),
-      core_(board_->id_prefix()) {}
+      core_(board_->id_prefix()) {
+  if (options_.curve) context_.encrypt(*options_.curve);
+}
 
 ClientIo::~ClientIo() = default;
 

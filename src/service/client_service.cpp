@@ -35,10 +35,11 @@ ClientService::ClientService(const wire::ClientConnection& connection, std::stri
 
 Result<std::unique_ptr<ClientService>> ClientService::open(const wire::ClientConnection& connection, const Clock& clock,
                                                            Log& log, ClientOptions options) {
-  if (connection.curve_serverkey && !connection.curve_serverkey->empty())
-    return Error{Errc::bad_value,
-                 "the connection file asks for CURVE encryption, which this client does not speak: start the "
-                 "controller without it, or use the original client"};
+  if (const auto& key = connection.curve_serverkey; key && !key->empty()) {
+    auto curve = net::curve_of_client(*key);
+    if (!curve) return curve.error();
+    options.curve = *std::move(curve);
+  }
   auto signer = wire::Signer::make(connection.signature_scheme, connection.key);
   if (!signer) return signer.error();
   std::unique_ptr<ClientService> made(new ClientService(connection, new_session(), getpid(), clock));

@@ -22,6 +22,7 @@
 #include "core/log.hpp"
 #include "core/result.hpp"
 #include "core/time.hpp"
+#include "net/curve.hpp"
 #include "service/client_request.hpp"
 #include "wire/connection_file.hpp"
 
@@ -32,6 +33,7 @@ struct ClientOptions {
   std::string username = "username";             // in the headers
   std::chrono::milliseconds linger{1000};        // how long close() waits for unsent messages to leave
   Duration patience = std::chrono::seconds(60);  // for a controller that was there to come back
+  std::optional<net::Curve> curve{};             // how connections are encrypted: as the connection file says
 };
 
 struct Submission {

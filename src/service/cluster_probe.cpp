@@ -16,6 +16,11 @@ Result<std::unique_ptr<ClusterProbe>> ClusterProbe::make(net::Context& context, 
                                                          const wire::ClientConnection& connection, Answer answer) {
   auto signer = wire::Signer::make(connection.signature_scheme, connection.key);
   if (!signer) return signer.error();
+  if (const auto& key = connection.curve_serverkey; key && !key->empty()) {
+    auto curve = net::curve_of_client(*key);
+    if (!curve) return curve.error();
+    context.encrypt(*std::move(curve));
+  }
   try {
     return std::unique_ptr<ClusterProbe>(
         new ClusterProbe(context, loop, connection, std::move(*signer), std::move(answer)));

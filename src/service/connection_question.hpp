@@ -17,9 +17,9 @@ namespace camshaft::service {
 
 class ConnectionQuestion final {
  public:
-  /// Sends the question to `address` ("tcp://host:port", where the controller takes registrations and queries).
+  /// Sends the question, encrypted when the controller's public key is given, to `address` ("tcp://host:port", where the controller takes registrations and queries).
   static Result<std::unique_ptr<ConnectionQuestion>> ask(const std::string& address, std::string_view scheme,
-                                                         std::string_view key);
+                                                         std::string_view key, const std::string& curve_serverkey);
   ~ConnectionQuestion();
   ConnectionQuestion(const ConnectionQuestion&) = delete;
   ConnectionQuestion& operator=(const ConnectionQuestion&) = delete;
@@ -28,7 +28,7 @@ class ConnectionQuestion final {
   std::optional<std::string> answer(Duration wait);
 
  private:
-  ConnectionQuestion(const std::string& address, wire::Signer signer);
+  ConnectionQuestion(const std::string& address, wire::Signer signer, std::optional<net::Curve> curve);
 
   SystemClock clock_;
   net::Context context_;

@@ -50,6 +50,10 @@ std::optional<EarlierRun> load_earlier(const ControllerConfig& config, Log& log)
     log.warning("the connection files of the earlier run do not fit together: a new pair is written");
     return std::nullopt;
   }
+  if (client->curve_serverkey.value_or("") != (config.curve ? config.curve->public_key : ""))
+    throw std::runtime_error(
+        "the connection files of the earlier run name another key of encryption, or none: give the controller the pair "
+        "that they name (IPP_CURVE_PUBLICKEY, IPP_CURVE_SECRETKEY), or start it without --reuse");
   return EarlierRun{*client, *engine};
 }
 
@@ -135,6 +139,10 @@ Controller::Parts::Parts(ControllerConfig given, const Clock& clock_, Log& log_)
   client.key = engine.key = config.key;
   client.signature_scheme = engine.signature_scheme = config.signature_scheme;
   client.location = engine.location = config.location;
+  if (config.curve) {
+    context.encrypt(net::curve_of_server(*config.curve));
+    client.curve_serverkey = engine.curve_serverkey = config.curve->public_key;
+  }
   signer = value_or_throw(wire::Signer::make(config.signature_scheme, config.key));
   records = value_or_throw(make_record_keeper(config.records, config.session, clock, log));
 

@@ -3,10 +3,12 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/time.hpp"
+#include "net/curve.hpp"
 #include "sched/schemes.hpp"
 #include "service/record_stores.hpp"
 
@@ -35,6 +37,7 @@ struct ControllerConfig {
   // Who it is.
   std::string signature_scheme = "hmac-sha256";
   std::string key;
+  std::optional<net::CurveKeys> curve;  // connections are encrypted
   std::string session;
   std::string username;
 

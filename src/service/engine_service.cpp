@@ -192,9 +192,13 @@ void EngineService::read_connection() {
   if (!connection) return feed(engine::Unconfigured{fmt::format("{}: {}", source, connection.error().message)});
   if (config_.location) connection->location = *config_.location;
   if (config_.key) connection->key = *config_.key;
-  if (connection->curve_serverkey && !connection->curve_serverkey->empty())
-    return feed(
-        engine::Unconfigured{fmt::format("{} asks for CURVE encryption, which this engine does not speak", source)});
+  const std::string server_key = connection->curve_serverkey.value_or(config_.curve_serverkey.value_or(""));
+  if (!server_key.empty()) {
+    auto curve = net::curve_of_client(server_key);
+    if (!curve) return feed(engine::Unconfigured{fmt::format("{}: {}", source, curve.error().message)});
+    context_->encrypt(*std::move(curve));
+    encrypted_ = true;
+  }
   auto signer = wire::Signer::make(connection->signature_scheme, connection->key);
   if (!signer) return feed(engine::Unconfigured{fmt::format("{}: {}", source, signer.error().message)});
 

@@ -40,6 +40,7 @@ struct EngineConfig {
   std::optional<std::string> connection;  // JSON text to use instead of the file
   std::optional<std::string> location;    // overrides the file's
   std::optional<std::string> key;         // overrides the file's
+  std::optional<std::string> curve_serverkey;  // the controller's public key, when the file has none
   std::string username;
   std::string kernel_info = "{}";  // content of kernel_info_reply
   std::string properties = "{}";   // what the engine tells of itself when it registers: a JSON object
@@ -90,6 +91,7 @@ class EngineService final {
   bool takes_interrupt();
 
   int exit_code() const { return exit_code_.load(); }
+  bool encrypted() const { return encrypted_.load(); }
   EngineNumber number() const { return EngineNumber{number_.load()}; }
   const EngineId& uuid() const { return config_.membership.uuid; }
 
@@ -200,6 +202,7 @@ class EngineService final {
   std::size_t chunk_bytes_ = 0;
 
   std::atomic<int> exit_code_{0};
+  std::atomic<bool> encrypted_{false};
   std::atomic<std::int32_t> number_{-1};
   bool closed_ = false;
   std::thread thread_;

@@ -100,6 +100,7 @@ def _start(_core: Any, options: Options) -> Any:
             connection=connection,
             location=options.location,
             key=options.key,
+            curve_serverkey=options.curve_serverkey,
             engine_id=options.engine_id,
             timeout=options.timeout,
             wait_for_file=options.wait_for_file,

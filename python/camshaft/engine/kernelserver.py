@@ -38,6 +38,14 @@ def bind_kernel(ip: str = "127.0.0.1", connection_file: str | None = None, **por
     """
     global _server
     if _server is None:
+        if current().core.encrypted:
+            import warnings
+
+            warnings.warn(
+                "the cluster's connections are encrypted, those to Jupyter front ends are not: keep them on this host",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         _server = KernelServer(current(), ip, connection_file, ports)
     return _server.connection_file
 

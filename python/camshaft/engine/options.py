@@ -44,10 +44,15 @@ Start one engine: it waits for the controller's connection file, registers, and 
 
 Any of these may be written as --IPEngine.trait=value, as the original does; --Session.key=KEY, and traits of
 InteractiveShell for code that is executed, are understood too. Environment: IPP_CONNECTION_INFO (the connection file's
-text), IPP_PROFILE_DIR, IPP_CLUSTER_ID, IPP_SESSION_KEY, IPYTHONDIR."""
+text), IPP_PROFILE_DIR, IPP_CLUSTER_ID, IPP_SESSION_KEY, IPP_CURVE_SERVERKEY, IPYTHONDIR."""
 
 
-_ENVIRONMENT = {"IPP_PROFILE_DIR": "profile_dir", "IPP_CLUSTER_ID": "cluster_id", "IPP_SESSION_KEY": "key"}
+_ENVIRONMENT = {
+    "IPP_PROFILE_DIR": "profile_dir",
+    "IPP_CLUSTER_ID": "cluster_id",
+    "IPP_SESSION_KEY": "key",
+    "IPP_CURVE_SERVERKEY": "curve_serverkey",
+}
 
 
 class UsageError(Exception):
@@ -66,6 +71,7 @@ class Options:
         self.engine_id: int | None = None
         self.location: str | None = None
         self.key: str | None = os.environ.get("IPP_SESSION_KEY")
+        self.curve_serverkey: str | None = os.environ.get("IPP_CURVE_SERVERKEY")
         self.username: str | None = None
         self.timeout = 10.0
         self.wait_for_file = 0.0
@@ -224,6 +230,7 @@ _ENGINE_TRAITS: dict[str, tuple[str, Any]] = {
     "wait_for_url_file": ("wait_for_file", _number),
     "max_heartbeat_misses": ("max_heartbeat_misses", _count),
     "use_mpi": ("mpi", _flag),
+    "curve_serverkey": ("curve_serverkey", _text),
     "init_mpi": ("init_mpi", _text),
     "id": ("engine_id", _optional_count),
     "cluster_id": ("cluster_id", _text),
@@ -246,6 +253,8 @@ _OTHER_TRAITS: dict[str, tuple[str, Any]] = {
 _IGNORED = frozenset(
     {
         "enable_nanny",
+        "curve_secretkey",
+        "curve_publickey",
         "clean_logs",
         "log_url",
         "log_format",
