@@ -71,8 +71,8 @@ def _read(
 def ask_connection(address: str, key: str | None, timeout: float, server_key: str | None = None) -> dict[str, Any]:
     """What a connection file would say, asked of the controller whose registration socket is at `address`.
 
-    `server_key`: the controller's public key, when it encrypts connections; it takes the place of `key`, for signing,
-    which such a controller does not need. ValueError without a key, for another form of address, or when the controller does not tell; TimeoutError when it
+    `server_key`: the controller's public key, when it encrypts connections; then no `key`, for signing, is needed.
+    ValueError without a key, for another form of address, or when the controller does not tell; TimeoutError when it
     does not answer.
     """
     host, _, port = address.removeprefix("tcp://").rpartition(":")
