@@ -36,7 +36,7 @@ def read_connection(
     """
     server_key = curve_serverkey or os.environ.get("IPP_CURVE_SERVERKEY")
     info = _read(connection_info, profile, profile_dir, ipython_dir, cluster_id, timeout, key, server_key)
-    if curve_serverkey or not info.get("curve_serverkey"):
+    if curve_serverkey or (server_key and not info.get("curve_serverkey")):
         info["curve_serverkey"] = server_key
     return info
 
