@@ -439,8 +439,6 @@ int run_start(const ClusterOptions& given) {
       return kExitFailed;
     }
   }
-  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  const int n = cluster::engines_in_set(options.engine_launcher, options.n, cores);
   if (const auto why = too_few_files("engines", static_cast<std::size_t>(n), kFilesPerEngine, most_open_files())) {
     fail(*why);
     return kExitFailed;
