@@ -220,8 +220,7 @@ class PyClient final {
     returned_->release();
     // References of our own: other threads may change the list while the GIL is away.
     const std::vector<RequestPtr> waited = requests_in(requests);
-    service_->hurry();
-    service::Wait waiting(service_->board(), waited, {outputs, any});
+    service::Wait waiting = service_->waiting(waited, {outputs, any});
     const bool done = in_slices(duration_of(timeout),
                                 [&](Duration left) { return waiting.until(std::chrono::steady_clock::now() + left); });
     returned_->release();

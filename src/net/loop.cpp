@@ -99,7 +99,7 @@ void Loop::post(std::function<void()> job) {
     const std::lock_guard lock(posted_mutex_);
     was_empty = posted_.empty();
     posted_.push_back(std::move(job));
-    any_posted_.store(true, std::memory_order_release);
+    any_posted_.store(true);
   }
   if (was_empty) wake();
 }
@@ -116,7 +116,7 @@ void Loop::stop() {
 }
 
 void Loop::run() {
-  while (!stopping_.exchange(false)) run_once(std::chrono::hours(1));
+  while (!take_stop()) run_once(std::chrono::hours(1));
 }
 
 bool Loop::run_posted() {
@@ -190,7 +190,8 @@ bool Loop::run_once(Duration max_wait) {
     watches_changed_ = false;
   }
   bool ready = ask_sockets();
-  if (!ready && worked_ && patience_ > Duration::zero()) ready = ask_for_a_while(max_wait);
+  const Duration awake = std::max(worked_ ? patience_ : Duration::zero(), std::exchange(expecting_, Duration::zero()));
+  if (!ready && awake > Duration::zero()) ready = ask_for_a_while(awake, max_wait);
   if (!ready || has_plain_descriptors_) {
     Duration wait = ready || any_posted_.load(std::memory_order_acquire) ? Duration::zero() : max_wait;
     if (!timers_.empty()) wait = std::min(wait, timers_.begin()->first - clock_.now());
@@ -241,11 +242,11 @@ void Loop::rebuild_descriptors() {
   }
 }
 
-bool Loop::ask_for_a_while(Duration most) {
+bool Loop::ask_for_a_while(Duration patience, Duration most) {
   if (!timers_.empty()) most = std::min(most, timers_.begin()->first - clock_.now());
   bool ready = false;
   experience_.wait([&] { return (ready = ask_sockets()) || any_posted_.load(std::memory_order_acquire); },
-                   std::max(std::min(most, patience_), Duration::zero()));
+                   std::max(std::min(most, patience), Duration::zero()));
   return ready;
 }
 

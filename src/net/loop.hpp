@@ -47,6 +47,8 @@ class Loop final {
   /// After each round that handled anything, asks on for so long before it sleeps, giving way to threads that have
   /// work: what comes in quick succession then costs no wake-up.
   void stay_awake(Duration patience) { patience_ = patience; }
+  /// The same before the next sleep, whatever was handled before: something is about to come.
+  void expect(Duration patience) { expecting_ = patience; }
 
   /// Runs `job` on the loop's thread, soon. Jobs of one thread keep their order.
   void post(std::function<void()> job);
@@ -54,6 +56,13 @@ class Loop final {
   /// Runs until stop(). A stopped loop may be run again.
   void run();
   void stop();
+  /// stop() was called, and no run() has ended for it.
+  bool stopping() const { return stopping_.load(); }
+  bool take_stop() { return stopping_.exchange(false); }
+  /// Lets a poll that sleeps return. From any thread.
+  void wake();
+  /// A job waits to be run.
+  bool any_posted() const { return any_posted_.load(); }
   /// One round: handles what is ready, waiting at most `max_wait` for something. True when it handled anything.
   bool run_once(Duration max_wait);
 
@@ -69,11 +78,10 @@ class Loop final {
   void serve(Watch& watch);
   void rebuild_descriptors();
   bool ask_sockets();
-  bool ask_for_a_while(Duration most);
+  bool ask_for_a_while(Duration patience, Duration most);
   void drain_events(Socket& socket);
   bool fire_timers();
   bool run_posted();
-  void wake();
 
   const Clock& clock_;
   int wake_fd_;
@@ -83,7 +91,7 @@ class Loop final {
   std::vector<Watch*> watched_;
   std::vector<pollfd> descriptors_;  // wake_fd_, then one for each of watched_
   bool has_plain_descriptors_ = false;
-  Duration patience_{};
+  Duration patience_{}, expecting_{};
   Patience experience_;
   bool worked_ = false;  // in the round before
   std::multimap<TimePoint, Timer> timers_;

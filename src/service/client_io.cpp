@@ -24,6 +24,10 @@ constexpr Duration kAskAgain = 50ms;  // which engines there are, while they com
 // Submissions that follow each other this closely are a burst; they wait so long at most.
 constexpr Duration kBurst = 50us;
 constexpr Duration kMoment = 300us;
+// A thread that waits for a result may have the loop while so few are outstanding: with more, two threads are faster.
+constexpr std::size_t kFew = 16;
+// Between two calls in quick succession, nobody needs the loop.
+constexpr Duration kLease = 1ms;
 // Engines that a returned controller does not know yet: they have to notice that it was away, and to register.
 constexpr Duration kEngineGrace = 40s;
 
@@ -45,6 +49,7 @@ ClientIo::ClientIo(const wire::ClientConnection& connection, wire::Signer signer
       board_(std::move(board)),
       connection_id_(board_->id_prefix() + "0"),
       loop_(clock),
+      lent_(loop_, kLease, [this] { return ready_ && core_.outstanding() <= kFew; }),
       core_(board_->id_prefix()) {
   if (options_.curve) context_.encrypt(*options_.curve);
 }
@@ -59,7 +64,7 @@ void ClientIo::run() {
     });
     loop_.every(kTick, [this] { handle(client::Tick{}); });
     loop_.after_round([this] { board_->flush(); });
-    loop_.run();
+    lent_.run();
     take_inbox();  // what was submitted before the end is sent, though nobody waits for its reply
     shut("The client was closed before the reply came");
   } catch (const std::exception& error) {
@@ -72,7 +77,7 @@ void ClientIo::run() {
   iopub_.reset();
 }
 
-void ClientIo::stop() { loop_.stop(); }
+void ClientIo::stop() { lent_.stop(); }
 
 // What is outstanding fails, and so does all that comes later.
 void ClientIo::shut(std::string reason) {
@@ -242,11 +247,11 @@ void ClientIo::broadcast(std::vector<RequestPtr> requests, Submission submission
   enqueue({nullptr, std::move(submission), std::move(requests)});
 }
 
-// A submission alone leaves at once. Those of a burst wait for each other, but not for long: one wake-up and one
-// message for several.
+// A submission alone leaves at once, from this very thread if the loop is free. Those of a burst wait for each other,
+// but not for long: one wake-up and one message for several.
 void ClientIo::enqueue(Queued queued) {
   Due wanted = Due::unasked;
-  bool refused = false;
+  bool refused = false, alone = false;
   {
     const std::lock_guard lock(inbox_mutex_);
     refused = refusing_;
@@ -257,9 +262,10 @@ void ClientIo::enqueue(Queued queued) {
       last_submission_ = now;
       const Due due = burst ? Due::soon : Due::now;
       if (due > due_) due_ = wanted = due;
+      alone = wanted == Due::now && inbox_.size() == 1;
     }
   }
-  ask(wanted);
+  if (!alone || !take_inbox_here()) ask(wanted);
   // Nobody else has seen a refused request yet, so this thread may answer it.
   if (refused) fail(queued, "The client is closed: make a new one");
 }
@@ -270,12 +276,12 @@ void ClientIo::hurry() {
     if (due_ != Due::soon) return;
     due_ = Due::now;
   }
-  ask(Due::now);
+  if (!take_inbox_here()) ask(Due::now);
 }
 
 void ClientIo::ask(Due due) {
-  if (due == Due::now) loop_.post([this] { take_inbox(); });
-  if (due == Due::soon) loop_.post([this] { loop_.at(clock_.now() + kMoment, [this] { take_inbox(); }); });
+  if (due == Due::now) lent_.post([this] { take_inbox(); });
+  if (due == Due::soon) lent_.post([this] { loop_.at(clock_.now() + kMoment, [this] { take_inbox(); }); });
 }
 
 void ClientIo::fail(const Queued& queued, std::string_view why) {
@@ -285,6 +291,13 @@ void ClientIo::fail(const Queued& queued, std::string_view why) {
 
 void ClientIo::fail(const RequestPtr& request, std::string_view why) {
   board_->answer(request, client::error_reply("EngineError", why), client::Status::error, true, clock_.wall());
+}
+
+bool ClientIo::take_inbox_here() {
+  return lent_.run_here([this] {
+    take_inbox();
+    board_->flush();
+  });
 }
 
 void ClientIo::take_inbox() {

@@ -1,5 +1,6 @@
 // service/client_io.hpp: the io thread of a client: sockets, signatures and the client core.
 // Thread: made and destroyed by the ClientService; run() is the io thread; submit(), stop() and connected() from any.
+//         A thread that waits for a request may have the loop meanwhile (net/lent_loop.hpp), and is the io thread then.
 // Owns:   context, loop, sockets, core. Errors: as for ClientService.
 #pragma once
 #include <array>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "client/client_core.hpp"
+#include "net/lent_loop.hpp"
 #include "net/loop.hpp"
 #include "net/socket.hpp"
 #include "service/client_resume.hpp"
@@ -36,6 +38,8 @@ class ClientIo final {
   /// Queues a request; one wake-up serves all that are queued before the io thread looks.
   void submit(RequestPtr request, Submission submission);
   void hurry();
+  /// The loop, for threads that wait for a request.
+  net::LentLoop& lent() { return lent_; }
   /// Queues one message for several requests: the parts of a broadcast, or the one that gets its coalesced reply.
   void broadcast(std::vector<RequestPtr> requests, Submission submission);
 
@@ -80,6 +84,7 @@ class ClientIo final {
   std::string silence() const;
   void ask(Due due);
   void take_inbox();
+  bool take_inbox_here();
   void enqueue(Queued queued);
   void begin(Queued queued);
   void begin_broadcast(Queued queued);
@@ -108,6 +113,7 @@ class ClientIo final {
 
   net::Context context_;
   net::Loop loop_;
+  net::LentLoop lent_;
   client::ClientCore core_;
   client::Actions actions_;  // of the event being handled
   ClientResume resume_;

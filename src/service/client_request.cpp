@@ -116,18 +116,20 @@ void ClientBoard::close() {
   engines_changed_.notify_all();
 }
 
-Wait::Wait(ClientBoard& board, std::span<const RequestPtr> requests, WaitFor what)
-    : board_(board), flag_(what.outputs ? Request::kOutputsDone : Request::kDone), any_(what.any) {
+Wait::Wait(ClientBoard& board, net::LentLoop& lent, std::span<const RequestPtr> requests, WaitFor what)
+    : board_(board), lent_(lent), flag_(what.outputs ? Request::kOutputsDone : Request::kDone), any_(what.any) {
   pending_.reserve(requests.size());
   for (const RequestPtr& request : requests)
     if (any_ || !finished(*request)) pending_.push_back(request.get());
 }
 
 bool Wait::sleep(const Request* target, std::chrono::steady_clock::time_point deadline) {
-  if (target != nullptr && !spun_) {
-    spun_ = true;
-    if (spin_until([&] { return finished(*target); }, kStayAwake)) return true;
+  if (target != nullptr) {
+    const auto patience = std::exchange(spun_, true) ? std::chrono::microseconds::zero() : kStayAwake;
+    if (lent_.drive([&] { return finished(*target); }, deadline, patience)) return true;
+    if (std::chrono::steady_clock::now() >= deadline) return false;
   }
+  const net::LentLoop::Reliance relies(lent_);
   ClientBoard::Waiter self;
   self.target = target;
   self.wanted = flag_;

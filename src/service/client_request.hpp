@@ -22,6 +22,7 @@
 #include "core/blob.hpp"
 #include "core/ids.hpp"
 #include "core/time.hpp"
+#include "net/lent_loop.hpp"
 
 namespace camshaft::service {
 
@@ -138,8 +139,8 @@ struct WaitFor {
 /// complete in any order costs about log n wake-ups, and the io thread does no counting.
 class Wait final {
  public:
-  /// `requests` must outlive the Wait.
-  Wait(ClientBoard& board, std::span<const RequestPtr> requests, WaitFor what = {});
+  /// `requests` must outlive the Wait. `lent`: the io thread's loop, which the waiting thread runs if it can have it.
+  Wait(ClientBoard& board, net::LentLoop& lent, std::span<const RequestPtr> requests, WaitFor what = {});
   Wait(const Wait&) = delete;
   Wait& operator=(const Wait&) = delete;
   /// True as soon as all (or any) are done; false once `deadline` has passed.
@@ -151,11 +152,12 @@ class Wait final {
   bool until_any(std::chrono::steady_clock::time_point deadline);
 
   ClientBoard& board_;
+  net::LentLoop& lent_;
   const std::uint8_t flag_;
   const bool any_;
   std::vector<const Request*> pending_;
   std::uint32_t pick_ = 0;
-  bool spun_ = false;  // a wait stays awake once, not after each slice of it
+  bool spun_ = false;  // a wait stays awake for the loop once, not after each slice of it
 };
 
 }  // namespace camshaft::service

@@ -90,8 +90,12 @@ std::vector<RequestPtr> ClientService::broadcast(Submission submission, std::vec
 }
 
 bool ClientService::wait(std::span<const RequestPtr> requests, Duration timeout, WaitFor what) {
+  return waiting(requests, what).until(std::chrono::steady_clock::now() + std::min(timeout, kForever));
+}
+
+Wait ClientService::waiting(std::span<const RequestPtr> requests, WaitFor what) {
   hurry();
-  return Wait(*board_, requests, what).until(std::chrono::steady_clock::now() + std::min(timeout, kForever));
+  return {*board_, io_->lent(), requests, what};
 }
 
 void ClientService::close() {

@@ -1,5 +1,6 @@
 // service/client_service.hpp: a client of a controller for C++ programs (and, through the bindings, for Python).
-// Thread: all members from any thread. One io thread of its own owns the sockets; submit() hands it a value.
+// Thread: all members from any thread. One io thread of its own owns the sockets, and lends them to a thread that waits
+//         (net/lent_loop.hpp); submit() hands over a value.
 // Owns:   the io thread, the sockets, the ZeroMQ context. Requests may outlive it.
 // Errors: connecting reports by Result; after that every failure is the reply of a request.
 //
@@ -80,7 +81,9 @@ class ClientService final {
   std::vector<RequestPtr> broadcast(Submission submission, std::vector<std::string> engines, bool coalescing);
   /// True when all (or any) are done within `timeout`.
   bool wait(std::span<const RequestPtr> requests, Duration timeout, WaitFor what = {});
-  /// For waits in slices, generations of engines, and watching.
+  /// For a wait in slices. `requests` must outlive it.
+  Wait waiting(std::span<const RequestPtr> requests, WaitFor what = {});
+  /// For generations of engines, and watching.
   ClientBoard& board() { return *board_; }
 
   /// Fails what is outstanding and closes the sockets. Idempotent.

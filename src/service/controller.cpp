@@ -24,7 +24,7 @@ namespace camshaft::service {
 
 namespace {
 
-// Waking a sleeping thread costs more than passing on a task: the scheduler looks for more for so long.
+// Waking a sleeping thread costs more than passing on a task: scheduler and relay look for more for so long.
 constexpr Duration kStayAwake = std::chrono::microseconds(100);
 
 template <class T>
@@ -392,8 +392,9 @@ void Controller::run() {
   Parts& p = *parts_;
   p.log.info("listening on {} for clients and {} for engines", p.client.interface, p.engine.interface);
   p.log.info("connection files: {} and {}", p.config.client_file.string(), p.config.engine_file.string());
-  std::thread relays([&p] { p.relay_loop.run(); });
+  p.relay_loop.stay_awake(kStayAwake);
   p.task_loop.stay_awake(kStayAwake);
+  std::thread relays([&p] { p.relay_loop.run(); });
   std::thread scheduling([&p] { p.task_loop.run(); });
   p.hub_loop.run();
 

@@ -159,7 +159,7 @@ void EngineService::change_properties(const std::string& changes) {
     const std::lock_guard lock(properties_mutex_);
     camshaft::change_properties(properties_, parsed);
   }
-  loop_.post([this, changes] { send_to_hub("properties_notification", R"({"changes": )" + changes + "}"); });
+  lent_.post([this, changes] { send_to_hub("properties_notification", R"({"changes": )" + changes + "}"); });
 }
 
 }  // namespace camshaft::service

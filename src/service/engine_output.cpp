@@ -31,9 +31,9 @@ void EngineService::write(const ParentPtr& parent, bool to_stderr, std::string_v
     chunk_bytes_ += text.size();
   }
   if (full) {
-    loop_.post([this] { send_chunks(take_chunks()); });
+    lent_.post([this] { send_chunks(take_chunks()); });
   } else if (first) {
-    loop_.post([this] { loop_.at(clock_.now() + kOutputDelay, [this] { send_chunks(take_chunks()); }); });
+    lent_.post([this] { loop_.at(clock_.now() + kOutputDelay, [this] { send_chunks(take_chunks()); }); });
   }
 }
 
@@ -49,13 +49,13 @@ void EngineService::send_chunks(const std::vector<Chunk>& chunks) {
 }
 
 void EngineService::flush() {
-  loop_.post([this, chunks = std::make_shared<std::vector<Chunk>>(take_chunks())] { send_chunks(*chunks); });
+  lent_.post([this, chunks = std::make_shared<std::vector<Chunk>>(take_chunks())] { send_chunks(*chunks); });
 }
 
 void EngineService::publish(const ParentPtr& parent, std::string msg_type, std::string content, std::string metadata,
                             std::vector<Blob> buffers) {
   if (!parent) return;
-  loop_.post([this, parent, msg_type = std::move(msg_type), content = std::move(content),
+  lent_.post([this, parent, msg_type = std::move(msg_type), content = std::move(content),
               metadata = std::move(metadata), buffers = std::move(buffers),
               chunks = std::make_shared<std::vector<Chunk>>(take_chunks())] {
     send_chunks(*chunks);

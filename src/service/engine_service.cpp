@@ -36,6 +36,8 @@ constexpr std::int64_t kHighestPriority = 1'000'000;
 constexpr std::string_view kScheduler = "task_out";
 // Waking a thread takes longer than many tasks: so long after a task, the interpreter and the io thread look for more.
 constexpr Duration kStayAwake = std::chrono::microseconds(100);
+// So long after the interpreter has left it alone, the io thread cares for the loop again.
+constexpr Duration kLease = std::chrono::microseconds(300);
 
 // Empties a descriptor of wake-ups; false at its end.
 bool drain(int descriptor) {
@@ -62,6 +64,7 @@ EngineService::EngineService(EngineConfig config, Log& log, std::function<void(E
       number_changed_(std::move(number_changed)),
       interpreter_(pthread_self()),
       loop_(clock_),
+      lent_(loop_, kLease, [] { return true; }),
       context_(std::make_unique<net::Context>()),
       membership_(config_.membership, clock_.now()),
       ids_(SessionId(config_.membership.uuid.value), getpid()),
@@ -107,7 +110,7 @@ void EngineService::run() {
   loop_.after_round([this] { replies_.flush(); });
   loop_.stay_awake(kStayAwake);
   feed(engine::Tick{});
-  loop_.run();
+  lent_.run();
   links_.reset();  // sockets end on the thread that used them
 }
 
@@ -418,6 +421,17 @@ void EngineService::settle(const std::vector<engine::Action>& actions) {
   }
 }
 
+// Until anything_ is set: in the loop, if it can be had, or asleep while the io thread is there.
+void EngineService::wait_for_work() {
+  constexpr auto kForever = net::LentLoop::Deadline::max();
+  const auto ready = [&] { return anything_.load(std::memory_order_acquire); };
+  if (lent_.drive(ready, kForever, kStayAwake)) return;
+  lent_.ask();
+  if (lent_.drive(ready, kForever, 2 * kStayAwake)) return;
+  std::unique_lock lock(queue_mutex_);
+  queue_changed_.wait(lock, [&] { return slot_ || woken_ || stopping_; });
+}
+
 EngineService::Taken EngineService::next() {
   std::unique_lock lock(queue_mutex_);
   if (!slot_ && !stopping_ && !queue_.running()) {
@@ -431,9 +445,8 @@ EngineService::Taken EngineService::next() {
   if (!anything()) {
     anything_.store(false, std::memory_order_relaxed);
     lock.unlock();
-    experience_.wait([&] { return anything_.load(std::memory_order_acquire); }, kStayAwake);
+    wait_for_work();
     lock.lock();
-    queue_changed_.wait(lock, anything);
   }
   if (stopping_) return {Next::stopped, nullptr};
   if (slot_) {
@@ -442,7 +455,7 @@ EngineService::Taken EngineService::next() {
     lock.unlock();
     task->started = clock_.wall();
     if (!task->parent->counted && !task->on_control)
-      loop_.post([this, parent = task->parent] { send_status(*parent, "busy"); });
+      lent_.post([this, parent = task->parent] { send_status(*parent, "busy"); });
     return {Next::task, std::move(task)};
   }
   woken_ = false;
@@ -463,10 +476,16 @@ void EngineService::finish(const TaskPtr& task, EngineReply reply) {
     at_once = !brief || queue_.waiting() == 0 || finished_.size() == kTogether;
     first = !at_once && !std::exchange(answering_soon_, true);
   }
+  const auto answer = [this] { answer_finished(); };
+  const auto answer_soon = [this, when = clock_.now() + kMoment] { loop_.at(when, [this] { answer_finished(); }); };
   if (at_once) {
-    loop_.post([this] { answer_finished(); });
-  } else if (first) {
-    loop_.post([this] { loop_.at(clock_.now() + kMoment, [this] { answer_finished(); }); });
+    const bool here = lent_.run_here([&] {
+      answer();
+      replies_.flush();
+    });
+    if (!here) lent_.post(answer);
+  } else if (first && !lent_.run_here(answer_soon)) {
+    lent_.post(answer_soon);
   }
 }
 
@@ -531,10 +550,11 @@ void EngineService::wake() {
   woken_ = true;
   anything_.store(true, std::memory_order_release);
   queue_changed_.notify_one();
+  lent_.nudge();
 }
 
 void EngineService::stop(int code, Duration grace) {
-  loop_.post([this, code, grace] { begin_stop(code, grace); });
+  lent_.post([this, code, grace] { begin_stop(code, grace); });
 }
 
 void EngineService::begin_stop(int code, Duration grace) {
@@ -568,7 +588,7 @@ void EngineService::end_process() {
 void EngineService::close() {
   if (closed_) return;
   closed_ = true;
-  loop_.post([this] {
+  lent_.post([this] {
     answer_finished();
     send_chunks(take_chunks());
     loop_.stop();

@@ -1,7 +1,9 @@
 // service/engine_service.hpp: an engine: joins the pure cores of src/engine to a controller and to an interpreter.
-// Thread: the constructor starts one io thread that owns every socket and never waits for the interpreter: heartbeats,
-//         aborts, signals and shutdown go on while user code runs. next() and finish() are for the interpreter's thread
-//         (the one that made the service); write(), publish() and the rest are for any.
+// Thread: the constructor starts one io thread that has every socket and never waits for the interpreter: heartbeats,
+//         aborts, signals and shutdown go on while user code runs. While next() waits, the interpreter's thread does
+//         its work (net/lent_loop.hpp): a request then wakes one thread, not two. "On the io thread" below means
+//         whoever has the loop. next() and finish() are for the interpreter's thread (the one that made the service);
+//         write(), publish() and the rest are for any.
 // Owns:   the io thread, the links to the controller, the requests until they are taken.
 // Errors: what ends the engine comes back as next() == stopped and exit_code(); peers' faults are logged.
 #pragma once
@@ -20,11 +22,11 @@
 #include <vector>
 
 #include "core/log.hpp"
-#include "core/spin.hpp"
 #include "engine/control.hpp"
 #include "engine/ledger.hpp"
 #include "engine/membership.hpp"
 #include "engine/request_queue.hpp"
+#include "net/lent_loop.hpp"
 #include "net/loop.hpp"
 #include "service/engine_links.hpp"
 #include "service/engine_messages.hpp"
@@ -150,6 +152,7 @@ class EngineService final {
   void begin_stop(int code, Duration grace);
   [[noreturn]] void end_process();
 
+  void wait_for_work();
   std::vector<Chunk> take_chunks();
   ParentPtr make_parent(const wire::Message& message) const;
 
@@ -159,6 +162,7 @@ class EngineService final {
   const pthread_t interpreter_;
   SystemClock clock_;
   net::Loop loop_;
+  net::LentLoop lent_;
 
   // Only the io thread touches these.
   std::unique_ptr<net::Context> context_;
@@ -191,7 +195,6 @@ class EngineService final {
   bool answering_soon_ = false;                         // the io thread will look at finished_ of its own accord
   bool woken_ = false;
   bool stopping_ = false;
-  Patience experience_;                // of the interpreter's thread
   std::atomic<bool> anything_{false};  // slot_, woken_ or stopping_ was set since next() last looked
 
   mutable std::mutex properties_mutex_;
