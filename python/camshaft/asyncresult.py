@@ -270,7 +270,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
     def _failed(self) -> bool:
         requests = self._requests
         if type(requests) is list:
-            return any(request.status != "ok" for request in requests)
+            return requests[0].status != "ok" if len(requests) == 1 else any(one.status != "ok" for one in requests)
         return not requests.all_ok()
 
     def _decode(self, request: Request) -> Any:
@@ -566,7 +566,8 @@ _Cancelled.__name__ = _Cancelled.__qualname__ = "TaskAborted"
 
 def read_p5(_: AsyncResult, request: Request) -> Any:
     """How to read replies to apply requests in our own codec."""
-    return p5.unpack_result(request.buffers, CODEC, None)
+    buffers = request.buffers
+    return loads(buffers[0]) if len(buffers) == 1 else p5.unpack_result(buffers, CODEC, None)
 
 
 def _no_value(_: AsyncResult, __: Request) -> None:

@@ -371,7 +371,10 @@ class Client(HubQueries, TaskControl, ClientNames):
         ids = [requests[0].msg_id] if one else result.msg_ids
         self.history += ids
         trim(self.history)
-        self._by_id.update(dict.fromkeys(ids, result))
+        if one:
+            self._by_id[ids[0]] = result
+        else:
+            self._by_id.update(dict.fromkeys(ids, result))
         if len(self._by_id) > self._kept:
             self._prune()
         return ids

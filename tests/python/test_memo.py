@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import types
 from typing import Any
 
 import pytest
@@ -70,3 +71,17 @@ def test_closures_carry_their_present_contents() -> None:
     for expected in range(3):
         assert unpack_call(pack_call(f), CODEC, space)[0]() == expected
         up()
+
+
+def test_a_function_of_a_module_is_pickled_once_while_its_name_leads_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = types.ModuleType("shelf")
+    monkeypatch.setitem(sys.modules, "shelf", shelf)
+    exec("def f(): return 1", vars(shelf))
+    f = shelf.f
+    assert pack_call(f)[0] is pack_call(f)[0]
+    assert unpack_call(pack_call(f), CODEC, {})[0] is f
+    shelf.f = lambda: 2  # whoever reads the name now finds another
+    there = unpack_call(pack_call(f), CODEC, {})[0]
+    assert there is not f and there() == 1
+    shelf.g, f.__qualname__ = f, "g"
+    assert unpack_call(pack_call(f), CODEC, {})[0] is f

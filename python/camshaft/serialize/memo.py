@@ -1,8 +1,9 @@
-"""Plain functions are pickled once by a client and read once by an engine.
+"""Plain functions are pickled once by a client and read once by an engine; functions of modules are pickled once, too.
 
 Plain: a function of ``__main__`` whose pickle is decided by objects that cannot change: its code, defaults that are
 numbers or text, its names. It has no closure and no attributes of its own, so nothing can pass from one call to the
-next when an engine uses one function object for many. Whatever is not plain takes the long way each time.
+next when an engine uses one function object for many. What readers import by its name is decided by that name, as long
+as it leads to the very function. Whatever is neither takes the long way each time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import sys
 import types
 from collections.abc import Callable
 from typing import Any
+
+from .byvalue import by_reference
 
 _IMMUTABLE = frozenset({int, float, complex, bool, str, bytes, type(None)})
 _LIMIT = 256  # functions; when there are more, the memo starts again
@@ -48,12 +51,15 @@ class PickledFunctions:
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[types.CodeType, tuple[Any, ...], bytes]] = {}
+        self._named: dict[int, tuple[types.FunctionType, str, str, bytes]] = {}
 
     def pickle(self, f: Any, dumps: Callable[[Any], bytes]) -> bytes | None:
-        """The pickle of a plain function, by `dumps` the first time; None for any other object."""
-        if type(f) is not types.FunctionType or not _is_plain(f):
+        """The pickle of a plain or importable function, by `dumps` the first time; None for any other object."""
+        if type(f) is not types.FunctionType:
             return None
         if f.__globals__ is not vars(sys.modules["__main__"]):
+            return self._pickle_name(f, dumps)
+        if not _is_plain(f):
             return None
         annotations = _annotations(f)
         if annotations is None:
@@ -70,6 +76,18 @@ class PickledFunctions:
             if len(self._known) >= _LIMIT:
                 self._known.clear()
             self._known[id(code)] = (code, parts, data)
+        return data
+
+    def _pickle_name(self, f: types.FunctionType, dumps: Callable[[Any], bytes]) -> bytes | None:
+        if not by_reference(f):
+            return None
+        found = self._named.get(id(f))  # which names this function for as long as the memo holds it
+        if found is not None and found[1] == f.__module__ and found[2] == f.__qualname__:
+            return found[3]
+        data = dumps(f)
+        if len(self._named) >= _LIMIT:
+            self._named.clear()
+        self._named[id(f)] = (f, f.__module__, f.__qualname__, data)
         return data
 
 

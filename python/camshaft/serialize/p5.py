@@ -21,6 +21,7 @@ CODEC = f"p5/{sys.version_info[0]}.{sys.version_info[1]}"
 """What a request's metadata says under "codec"."""
 
 _ATOMS = frozenset({int, float, complex, bool, str, type(None)})
+_NO_ARGUMENTS = pickle.dumps(((), {}), 5)
 _LIFT_ITEMS = 64
 _pickled = PickledFunctions()
 _read = ReadFunctions()
@@ -30,8 +31,8 @@ def pack_call(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any
     """Buffers of a request; see camshaft.serialize.pack_call."""
     try:
         function = f.frames("p5", _frames) if type(f) is PrePickled else _function_frames(f)
-        if not kwargs and all(type(arg) in _ATOMS for arg in args):
-            return [function[0], pickle.dumps((args, kwargs), 5), *function[1:]]
+        if not kwargs and _ATOMS.issuperset(map(type, args)):
+            return [function[0], pickle.dumps((args, kwargs), 5) if args else _NO_ARGUMENTS, *function[1:]]
         arguments = _frames((tuple(map(_lift, args)), {name: _lift(value) for name, value in kwargs.items()}))
     except Exception as error:
         raise explain_call(f, args, kwargs, error) from error
