@@ -39,10 +39,10 @@ class LentLoop final {
   /// A guest's poll, if it sleeps in one, returns.
   void nudge();
 
-  /// Runs `job` here and now if the loop is free; whether it was.
+  /// Runs `job` here and now if the loop is free and no job that was posted before still waits; whether it did.
   template <class Job>
   bool run_here(Job job) {
-    if (!borrow()) return false;
+    if (loop_.any_posted() || !borrow()) return false;
     guarded(job);
     give_back();
     return true;

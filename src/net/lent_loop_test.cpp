@@ -5,6 +5,7 @@
 #include <future>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 namespace camshaft::net {
 namespace {
@@ -64,6 +65,22 @@ TEST_F(LentLoopTest, WhoeverFindsTheLoopFreeUsesItAndPostedJobsCallTheOwner) {
   EXPECT_EQ(ran, std::this_thread::get_id());
   EXPECT_EQ(where_a_job_runs(), owner_.get_id());
   EXPECT_FALSE(lent_.run_here([] {}));
+}
+
+TEST_F(ShortLease, JobsOfOneThreadKeepTheirOrderWhoeverRunsThem) {
+  for (int n = 0; n < 200; ++n) {
+    std::vector<int> order;
+    std::promise<void> both;
+    ASSERT_TRUE(drive_here());
+    const auto second = [&] {
+      order.push_back(2);
+      both.set_value();
+    };
+    lent_.post([&] { order.push_back(1); });
+    if (!lent_.run_here(second)) lent_.post(second);
+    both.get_future().wait();
+    ASSERT_EQ(order, (std::vector<int>{1, 2}));
+  }
 }
 
 TEST_F(LentLoopTest, AnOwnerThatDoesNotLendKeepsTheLoop) {
