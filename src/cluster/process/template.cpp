@@ -16,11 +16,13 @@ namespace {
 
 // So many requests are in the channel at a time that its buffer holds them: writing never waits.
 constexpr int kUnderWay = 8;
-constexpr const char* kPerEngine = "IPP_CONNECTION_INFO";  // differs without making engines of another kind
+constexpr const char* kPerEngine = "IPP_CONNECTION_INFO";  // differs without making engines of another kind,
+constexpr std::string_view kAtTheFork = kRestartVariable;  // and this is given to the engine, not to its template
 
 std::map<std::string, std::string> environment_of(const Command& command) {
   auto environment = merged_environment(command.environment);
   environment.erase(kPerEngine);
+  environment.erase(std::string(kAtTheFork));
   return environment;
 }
 
