@@ -6,12 +6,9 @@ namespace camshaft::sched {
 namespace {
 
 constexpr std::size_t kCells = 1u << 14;
-constexpr std::uint32_t kNoEngine = 0;       // serials start at 1: the row for any engine
-constexpr std::uint32_t kMostTasks = 1024;   // what an engine can lose at worst
-constexpr std::uint64_t kWorthHiding = 100;  // round trips are hidden behind tasks not so many times as long
-// So much work is at hand in any case: a message under load waits in more queues than one that was measured alone, and
-// small tasks are cheaper in company. Nobody notices when so little of it is at the wrong engine.
-constexpr std::uint64_t kAtHand = 1000;
+constexpr std::uint32_t kNoEngine = 0;         // serials start at 1: the row for any engine
+constexpr std::uint32_t kMostTasks = 1024;     // what an engine can lose at worst
+constexpr std::uint64_t kWorthHiding = 100;    // round trips are hidden behind tasks not so many times as long
 constexpr Micros kLongestRoundTrip = 100'000;  // longer ones say that the engine was busy with something else
 constexpr std::uint32_t kSurprise = 4;
 
@@ -64,7 +61,7 @@ void Durations::learn(std::uint32_t label, std::uint32_t engine, Micros took) {
 bool Credit::room(std::uint32_t load, Micros first, std::uint64_t rest) const {
   if (load == 0) return true;
   if (load >= limit_ || round_trip_ == 0) return false;
-  return first < kWorthHiding * round_trip_ && rest < std::max<std::uint64_t>(2 * std::uint64_t{round_trip_}, kAtHand);
+  return first < kWorthHiding * round_trip_ && rest < std::uint64_t{2} * round_trip_;
 }
 
 void Credit::answered(Micros expected, Micros took, bool alone, Micros away) {
