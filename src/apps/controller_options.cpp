@@ -179,12 +179,14 @@ void add_session(OptionTable& table, ControllerOptions& o, Raw& raw) {
                "how messages are signed");
   table.text({"Session.packer"}, raw.packer, "json only");
   table.text({"Session.unpacker"}, raw.unpacker, "json only");
-  table.boolean(names({}, kController, "enable_curve"), raw.enable_curve, "encrypt all connections (CURVE); messages are then signed only with a key that is given");
+  table.boolean(names({}, kController, "enable_curve"), raw.enable_curve,
+                "encrypt all connections (CURVE); messages are then signed only with a key that is given");
   for (const char* trait : {"buffer_threshold", "check_pid", "copy_threshold", "debug", "digest_history_size",
                             "item_threshold", "metadata"}) {
     table.text({std::string("Session.") + trait}, raw.ignored_text, "has no effect: messages are never copied or kept");
   }
-  table.text(names({}, kController, "curve_secretkey"), raw.curve_secret, "the controller's secret key, Z85; else a new one");
+  table.text(names({}, kController, "curve_secretkey"), raw.curve_secret,
+             "the controller's secret key, Z85; else a new one");
   table.text(names({}, kController, "curve_publickey"), raw.curve_public, "its public key, which must fit");
 }
 

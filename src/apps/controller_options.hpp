@@ -60,7 +60,7 @@ struct ControllerOptions : CommonOptions {
   std::string keyfile;             // see read_session_key
   std::string signature_scheme = "hmac-sha256";
   std::optional<net::CurveKeys> curve;  // encrypt connections
-  std::string session;  // --ident; "" = random
+  std::string session;                  // --ident; "" = random
   std::string username;
   std::string engine_json_file, client_json_file;  // names of the connection files; "" = the usual ones
 

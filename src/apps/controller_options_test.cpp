@@ -133,8 +133,7 @@ TEST(ControllerOptions, EncryptsWithAPairOfKeys) {
   EXPECT_EQ(given->key, "k");
   EXPECT_THAT(error({"--IPController.enable_curve=True", "--IPController.curve_secretkey=x"}), HasSubstr("Z85"));
   const std::string other = "--IPController.curve_publickey=" + std::string(40, 'a');
-  EXPECT_THAT(error({"--IPController.enable_curve=True", other.c_str()}),
-              HasSubstr("not that of"));
+  EXPECT_THAT(error({"--IPController.enable_curve=True", other.c_str()}), HasSubstr("not that of"));
 }
 
 TEST(ControllerOptions, RefusesWhatIsWrongInOneLine) {

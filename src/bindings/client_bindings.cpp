@@ -335,8 +335,8 @@ void bind_request(nb::module_& module) {
 void bind_client(nb::module_& module) {
   module.def(
       "ask_connection",
-      [](const std::string& address, std::string_view key, std::string_view scheme,
-         double timeout, const std::string& curve_serverkey) -> std::optional<std::string> {
+      [](const std::string& address, std::string_view key, std::string_view scheme, double timeout,
+         const std::string& curve_serverkey) -> std::optional<std::string> {
         auto question = service::ConnectionQuestion::ask(address, scheme, key, curve_serverkey);
         if (!question) raise_from(question.error());
         std::optional<std::string> answer;
@@ -344,8 +344,7 @@ void bind_client(nb::module_& module) {
                   [&](Duration wait) { return (answer = (*question)->answer(wait)).has_value(); });
         return answer;
       },
-      "address"_a, "key"_a, "signature_scheme"_a, "timeout"_a,
-      "curve_serverkey"_a = "",
+      "address"_a, "key"_a, "signature_scheme"_a, "timeout"_a, "curve_serverkey"_a = "",
       "The content of a controller's connection_reply, JSON text; None when it does not answer.");
   bind_blob(module);
   bind_request(module);

@@ -182,11 +182,11 @@ Level level_of(int python_level) {
 
 std::shared_ptr<EngineHost> make_host(std::string uuid, std::string file, std::optional<std::string> connection,
                                       std::optional<std::string> location, std::optional<std::string> key,
-                                      std::optional<std::string> curve_serverkey,
-                                      std::optional<int> engine_id, double timeout, double wait_for_file,
-                                      int max_heartbeat_misses, std::string username, std::string kernel_info,
-                                      std::string properties, std::string version, int lifeline, int restart_code,
-                                      int log_descriptor, int log_level) {
+                                      std::optional<std::string> curve_serverkey, std::optional<int> engine_id,
+                                      double timeout, double wait_for_file, int max_heartbeat_misses,
+                                      std::string username, std::string kernel_info, std::string properties,
+                                      std::string version, int lifeline, int restart_code, int log_descriptor,
+                                      int log_level) {
   service::EngineConfig config;
   config.membership.uuid = EngineId(std::move(uuid));
   if (engine_id) config.membership.requested = EngineNumber{*engine_id};
@@ -243,11 +243,10 @@ void bind_engine(nb::module_& m) {
 
   nb::class_<EngineHost>(m, "EngineCore", "An engine's connection to a controller: one C++ io thread.")
       .def(nb::new_(&make_host), nb::kw_only(), nb::arg("uuid"), nb::arg("file"), nb::arg("connection") = nb::none(),
-           nb::arg("location") = nb::none(), nb::arg("key") = nb::none(),
-           nb::arg("curve_serverkey") = nb::none(), nb::arg("engine_id") = nb::none(),
-           nb::arg("timeout") = 10.0, nb::arg("wait_for_file") = 0.0, nb::arg("max_heartbeat_misses") = 50,
-           nb::arg("username") = "", nb::arg("kernel_info") = "{}", nb::arg("properties") = "{}",
-           nb::arg("version") = "", nb::arg("lifeline") = -1, nb::arg("restart_code") = 0,
+           nb::arg("location") = nb::none(), nb::arg("key") = nb::none(), nb::arg("curve_serverkey") = nb::none(),
+           nb::arg("engine_id") = nb::none(), nb::arg("timeout") = 10.0, nb::arg("wait_for_file") = 0.0,
+           nb::arg("max_heartbeat_misses") = 50, nb::arg("username") = "", nb::arg("kernel_info") = "{}",
+           nb::arg("properties") = "{}", nb::arg("version") = "", nb::arg("lifeline") = -1, nb::arg("restart_code") = 0,
            nb::arg("log_descriptor") = 2, nb::arg("log_level") = 20)
       .def("next", &EngineHost::next,
            "The next request; None when the engine is to stop; False after interject. Waits without the GIL.")

@@ -117,11 +117,11 @@ class ClientIo final {
   client::ClientCore core_;
   client::Actions actions_;  // of the event being handled
   ClientResume resume_;
-  bool resumes_ = false;   // the controller answers questions about requests that it may have lost
-  bool greeted_ = false;   // it has said so since the connection to it was made
+  bool resumes_ = false;         // the controller answers questions about requests that it may have lost
+  bool greeted_ = false;         // it has said so since the connection to it was made
   bool news_meanwhile_ = false;  // engines came or went while we asked which there are
   int questions_under_way_ = 0;  // so many times
-  bool was_lost_ = false;  // the hub's line broke: the next greeting may be that of another controller
+  bool was_lost_ = false;        // the hub's line broke: the next greeting may be that of another controller
   std::uint64_t questions_ = 0;
   Submission* sending_ = nullptr;  // what a Transmit action sends
   wire::Batch tasks_;              // those of one round of the inbox; empty between rounds

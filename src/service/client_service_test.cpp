@@ -189,7 +189,8 @@ TEST(ClientService, AsksAgainForEnginesOnceItsSubscriptionHasArrived) {
   const auto generation = client->board().generation();
   client->submit(apply(Channel::query, ""));
   EXPECT_NE(client->board().wait_generation(generation, kLong), generation);
-  while (client->engines().count(EngineNumber{7}) == 0) client->board().wait_generation(client->board().generation(), 10ms);
+  while (client->engines().count(EngineNumber{7}) == 0)
+    client->board().wait_generation(client->board().generation(), 10ms);
   EXPECT_EQ(client->engines().size(), 3u);
 }
 
@@ -199,12 +200,14 @@ TEST(ClientService, NewsThatOvertakeAnAnswerStand) {
   });
   std::atomic<int> greetings = 0;
   std::promise<void> known;
-  controller.before_greeting = [&] {
-    if (++greetings != 2) return;
-    controller.engines[7] = "engine-c";
-    controller.notify("registration_notification", R"({"id": 7, "uuid": "engine-c"})");
-    known.get_future().wait();  // the answer without it leaves later
-  };
+  controller.on_thread([&] {
+    controller.before_greeting = [&] {
+      if (++greetings != 2) return;
+      controller.engines[7] = "engine-c";
+      controller.notify("registration_notification", R"({"id": 7, "uuid": "engine-c"})");
+      known.get_future().wait();  // the answer without it leaves later
+    };
+  });
   const auto client = connected_to(controller);
   client->submit(apply(Channel::query));
   while (client->engines().count(EngineNumber{7}) == 0)

@@ -16,20 +16,22 @@ Result<std::unique_ptr<ConnectionQuestion>> ConnectionQuestion::ask(const std::s
     encrypted = *std::move(curve);
   }
   try {
-    return std::unique_ptr<ConnectionQuestion>(new ConnectionQuestion(address, std::move(*signer), std::move(encrypted)));
+    return std::unique_ptr<ConnectionQuestion>(
+        new ConnectionQuestion(address, std::move(*signer), std::move(encrypted)));
   } catch (const net::NetError& error) {
     return Error{Errc::bad_value, error.what()};
   }
 }
 
-ConnectionQuestion::ConnectionQuestion(const std::string& address, wire::Signer signer,
-                                       std::optional<net::Curve> curve)
+ConnectionQuestion::ConnectionQuestion(const std::string& address, wire::Signer signer, std::optional<net::Curve> curve)
     : loop_(clock_),
       origin_(std::move(signer), random_session(), "username", ::getpid(), clock_),
-      socket_([&]() -> net::Context& {
-        if (curve) context_.encrypt(*std::move(curve));
-        return context_;
-      }(), {.type = net::SocketType::dealer, .identity = origin_.session().value}) {
+      socket_(
+          [&]() -> net::Context& {
+            if (curve) context_.encrypt(*std::move(curve));
+            return context_;
+          }(),
+          {.type = net::SocketType::dealer, .identity = origin_.session().value}) {
   socket_.connect(address);
   loop_.on_message(socket_, [this](net::Received&& received) {
     const auto message = wire::decode(std::move(received.frames), origin_.signer());

@@ -17,7 +17,8 @@ namespace camshaft::service {
 
 class ConnectionQuestion final {
  public:
-  /// Sends the question, encrypted when the controller's public key is given, to `address` ("tcp://host:port", where the controller takes registrations and queries).
+  /// Sends the question, encrypted when the controller's public key is given, to `address` ("tcp://host:port", where
+  /// the controller takes registrations and queries).
   static Result<std::unique_ptr<ConnectionQuestion>> ask(const std::string& address, std::string_view scheme,
                                                          std::string_view key, const std::string& curve_serverkey);
   ~ConnectionQuestion();

@@ -38,10 +38,10 @@ namespace camshaft::service {
 
 struct EngineConfig {
   engine::MembershipOptions membership;
-  std::filesystem::path file;             // the connection file, read again when a controller is lost
-  std::optional<std::string> connection;  // JSON text to use instead of the file
-  std::optional<std::string> location;    // overrides the file's
-  std::optional<std::string> key;         // overrides the file's
+  std::filesystem::path file;                  // the connection file, read again when a controller is lost
+  std::optional<std::string> connection;       // JSON text to use instead of the file
+  std::optional<std::string> location;         // overrides the file's
+  std::optional<std::string> key;              // overrides the file's
   std::optional<std::string> curve_serverkey;  // the controller's public key, when the file has none
   std::string username;
   std::string kernel_info = "{}";  // content of kernel_info_reply
