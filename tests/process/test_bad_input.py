@@ -226,7 +226,7 @@ def test_a_client_with_a_broken_connection_file(tmp_path: Path, text: str, words
         ("interface", "nonsense", ("interface", "tcp://")),
         ("signature_scheme", "rot13", ("rot13", "hmac-sha256")),
         ("pack", "pickle", ("pickle", "json")),
-        ("curve_serverkey", "x" * 40, ("CURVE", "encryption")),
+        ("curve_serverkey", "x" * 39, ("CURVE", "encryption")),
     ],
 )
 def test_a_client_with_a_bad_field(

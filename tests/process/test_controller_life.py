@@ -271,7 +271,7 @@ def test_ctrl_c_leaves_a_client_usable(cluster: Start, kind: str) -> None:
     site = cluster(2)
     site.client()
     user = site.processes.start([sys.executable, "-c", BLOCKING_CLIENT, str(site.client_file), kind])
-    wait_until(lambda: "blocking" in user.output or not user.running, "the client to block")
+    wait_until(lambda: "blocking\n" in user.output or not user.running, "the client to block")
     # At whatever instruction the first one arrives, it must end the wait.
     user.send(signal.SIGINT)
     assert user.wait() == 0, user.output
