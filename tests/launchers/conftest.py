@@ -74,3 +74,9 @@ def batch(processes: Processes, monkeypatch: pytest.MonkeyPatch) -> Callable[[di
         return Batch(processes, {**environment, "PATH": environment.get("PATH", os.environ["PATH"])})
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batch systems write a job's output where it was submitted: not into the source tree."""
+    monkeypatch.chdir(tmp_path)
