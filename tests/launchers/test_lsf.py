@@ -47,6 +47,7 @@ def test_S2_11_an_array_of_engines_joins_and_stop_cancels(here: Batch, slurm_ser
 def test_kill_9_leaves_no_job(here: Batch, slurm_server: Slurm) -> None:
     process = here.ipcluster("start", "-n", "2", "--engines=LSF", "--controller=lsf", options={"layout": "jobs"})
     here.started(process)
+    assert slurm_server.jobs()
     process.kill()
     wait_until(lambda: not slurm_server.jobs(), "end of the jobs")
 

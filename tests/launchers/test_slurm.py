@@ -69,6 +69,7 @@ def test_the_controller_is_a_job_too(here: Batch, slurm_server: Slurm) -> None:
 def test_kill_9_leaves_no_job(here: Batch, slurm_server: Slurm) -> None:
     process = here.ipcluster("start", "-n", "2", "--engines=slurm", options={"layout": "jobs"})
     here.started(process)
+    assert len(slurm_server.jobs()) == 2
     process.kill()
     wait_until(lambda: not slurm_server.jobs(), "end of the jobs")
     wait_until(lambda: not here.jobs_files(), "end of the file of jobs")
@@ -81,9 +82,12 @@ def test_kill_9_of_everybody_is_cleared_up_by_stop(here: Batch, slurm_server: Sl
     os.kill(process.pid, signal.SIGSTOP)  # so that it does not see what comes
     os.kill(json.loads(file.read_text())["watcher"]["pid"], signal.SIGKILL)
     process.kill()
-    listed = here.ipcluster("list")
-    listed.wait()
-    assert "nobody watches jobs" in listed.output
+
+    def orphaned() -> bool:
+        listed = here.ipcluster("list")
+        return listed.wait() == 0 and "nobody watches jobs" in listed.output
+
+    wait_until(orphaned, "a list that sees the end of the killed")  # a kill takes its moment
     stop = here.ipcluster("stop")
     stop.wait()
     assert "cancelled jobs" in stop.output
@@ -94,6 +98,7 @@ def test_a_killed_watcher_leaves_no_job(here: Batch, slurm_server: Slurm) -> Non
     process = here.ipcluster("start", "-n", "2", "--engines=slurm")
     here.started(process)
     [file] = here.jobs_files()
+    assert slurm_server.jobs()
     os.kill(json.loads(file.read_text())["watcher"]["pid"], signal.SIGKILL)
     wait_until(lambda: not slurm_server.jobs(), "end of the jobs")
 
@@ -161,6 +166,8 @@ def test_jobs_need_no_shared_profile(here: Batch) -> None:
     template = "#!/bin/sh\n#SBATCH --export=ALL --ntasks=1\nIPP_PROFILE_DIR=/nowhere/at/all exec {program_and_args}\n"
     process = here.ipcluster("start", "-n", "1", "--engines=slurm", options={"batch_template": template})
     here.started(process)
+    with camshaft.Client() as rc:
+        assert rc[:].apply_sync(abs, -1) == [1]
 
 
 def test_daemonize_does_not_wait_for_the_queue(here: Batch, slurm_server: Slurm) -> None:
