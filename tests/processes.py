@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from typing import Any, Literal
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(os.environ.get("CAMSHAFT_BIN", ROOT / "build" / "dev" / "bin"))
 PATIENCE = 60.0
+ATTEMPTS = 4  # at starting a controller of the original
 MARK = "CAMSHAFT_TEST_MARK"
 Kind = Literal["ours", "official"]
 
@@ -64,6 +66,19 @@ def identity(file: Path) -> tuple[int, int]:
     """What tells a file from another one that had its name."""
     about = file.stat()
     return about.st_ino, about.st_mtime_ns
+
+
+def takes_connections(file: Path) -> bool:
+    """Whether a connection file is there and whole, and every address in it takes connections."""
+    try:
+        about = json.loads(file.read_text())
+        values = [value for key, value in about.items() if key != "pid"]
+        flat = [part for value in values for part in (value if isinstance(value, list) else [value])]
+        for port in (part for part in flat if isinstance(part, int)):
+            socket.create_connection((about["interface"].rpartition("/")[2], port), 1).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def at_the_prompt(f: Any) -> Any:
@@ -258,11 +273,25 @@ def start_cluster(
         args.append(f"--cluster-id={cluster_id}")
     profile_dir.mkdir(parents=True, exist_ok=True)
     reuse = any(arg.startswith(("--reuse", "--restore")) for arg in args)
-    left = [] if reuse else (profile_dir / "security").glob("ipcontroller-*.json")
-    stale = frozenset(map(identity, left))
-    process = processes.start([*command_of("ipcontroller", controller), *args])
-    started = ClusterUnderTest(processes, profile_dir, cluster_id, process, engines, tuple(engine_args), stale)
-    started.wait_for_controller()
+    command = [*command_of("ipcontroller", controller), *args]
+    for attempt in range(ATTEMPTS):
+        left = [] if reuse else (profile_dir / "security").glob("ipcontroller-*.json")
+        stale = frozenset(map(identity, left))
+        process = processes.start(command)
+        started = ClusterUnderTest(processes, profile_dir, cluster_id, process, engines, tuple(engine_args), stale)
+        started.wait_for_controller()
+        if controller == "ours":
+            break
+        # The original draws its ports, closes them, and has other processes bind them: another program may be faster,
+        # and then a part of the controller is missing for good.
+        try:
+            files = (started.client_file, started.engine_file)
+            wait_until(lambda: all(map(takes_connections, files)), "all ports of the original controller", 20)  # noqa: B023
+            break
+        except TimeoutError:
+            if attempt + 1 == ATTEMPTS:
+                raise
+            process.stop()
     for _ in range(n):
         started.add_engine()
     return started

@@ -15,6 +15,7 @@ from typing import Any
 import ipyparallel as ipp
 import numpy as np
 import pytest
+from processes import takes_connections
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE = 60.0  # seconds for anything that must happen; generous, because test machines are busy
@@ -54,7 +55,7 @@ class Site:
 
     def controller(self, *args: str) -> subprocess.Popen[bytes]:
         process = self.start("ipyparallel.controller", "--ping=250", *args, log="controller.log")
-        eventually(lambda: all(file.exists() for file in self.files()), "the controller's connection files")
+        eventually(lambda: all(map(takes_connections, self.files())), "the controller's files and ports")
         return process
 
     def files(self) -> list[Path]:

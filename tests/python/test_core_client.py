@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from camshaft._core import ClientCore, Request
+from processes import Processes, start_cluster
 
 LONG = 30.0  # seconds; never reached by a test that passes
 
@@ -50,18 +51,19 @@ def running(module: str, folder: Path, *flags: str) -> Iterator[subprocess.Popen
 
 
 def connection_text(folder: Path) -> str:
-    """The client connection file, once it is there."""
-    path = folder / "security" / "ipcontroller-client.json"
-    until(path.exists, "the connection file")
-    return path.read_text()
+    """The client connection file."""
+    return (folder / "security" / "ipcontroller-client.json").read_text()
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A profile folder with the official controller running in it."""
     made = tmp_path_factory.mktemp("official")
-    with running("ipyparallel.controller", made, "--ping=200"):
-        yield made
+    group = Processes(made)
+    try:
+        yield start_cluster(group, 0, controller="official", controller_args=["--ping=200"]).profile_dir
+    finally:
+        assert not group.end()
 
 
 @pytest.fixture
@@ -75,7 +77,6 @@ def core(folder: Path) -> Iterator[ClientCore]:
 @pytest.fixture(scope="module")
 def engine(folder: Path) -> Iterator[None]:
     """An official engine that lives as long as the module's tests."""
-    connection_text(folder)
     with running("ipyparallel.engine", folder):
         yield
 
