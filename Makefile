@@ -1,7 +1,7 @@
 # The front door. Every target can be run again at no cost: what is up to date is left alone and not mentioned.
 # One tree, build/dev, serves users, tests, demos and benchmarks; build/asan and build/tsan hold the unit tests only.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-mongo test-launchers chaos bench format lint clean
+.PHONY: help setup build programs demo test test-mongo test-launchers chaos bench format lint clean
 .DELETE_ON_ERROR:
 
 BUILD := build/dev
@@ -21,7 +21,11 @@ build: $(BUILD)/build.ninja ## compile; .venv/bin/python can then import camshaf
 	@tools/build.sh compile dev
 	@tools/link_build.sh $(BUILD)
 
-demo: build ## run the two demos on a local cluster; speed-ups are printed, plots go to build/demo
+programs: $(BUILD)/build.ninja ## compile what users run, without the tests
+	@tools/build.sh compile dev programs
+	@tools/link_build.sh $(BUILD)
+
+demo: programs ## run the two demos on a local cluster; speed-ups are printed, plots go to build/demo
 	@$(PYTHON) examples/demo.py --output build/demo
 
 test: build ## run every test: C++ (plain, asan, tsan), Python, real processes, layers
@@ -35,7 +39,7 @@ test-launchers: build ## run the tests of launchers against a real Slurm, Grid E
 	@tools/launcher_packages.sh
 	@$(PYTHON) -m pytest -q -n 3 --dist=loadfile tests/launchers
 
-chaos: build ## kill, stop and cut off the processes of a cluster at work, many times; prints what became of every task
+chaos: programs ## kill, stop and cut off the processes of a cluster at work, many times; prints what became of every task
 	@CAMSHAFT_CHAOS_CUT=30 $(PYTHON) -m pytest -q -p no:cacheprovider tests/chaos/test_network.py
 	@CAMSHAFT_CHAOS_TASKS=20000 $(PYTHON) -m pytest -q -p no:cacheprovider tests/chaos/test_many_tasks.py
 	@PYTHONPATH=tests $(PYTHON) -m chaos.chaos --rounds 20

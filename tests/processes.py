@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -180,6 +180,18 @@ class Processes:
                 continue
             survivors.append(f"{pid}: {command}")
         return survivors
+
+
+@contextlib.contextmanager
+def whole_cluster(folder: Path, n: int) -> Iterator[ClusterUnderTest]:
+    """A controller and `n` engines of ours for a `with` statement; fails if a process outlives its parent."""
+    group = Processes(folder)
+    started = start_cluster(group, n)
+    started.client()  # all engines are there
+    yield started
+    started.close()
+    survivors = group.end()
+    assert not survivors, "still running after the tests: " + "; ".join(survivors)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from interop import Sites
-from processes import BIN, ClusterUnderTest, Processes, start_cluster
+from processes import BIN, ClusterUnderTest, Processes, whole_cluster
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +22,8 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
 @pytest.fixture(scope="module")
 def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterUnderTest]:
     """A controller and four engines of ours, for all tests of a module: each leaves them as it found them."""
-    group = Processes(tmp_path_factory.mktemp("four"))
-    started = start_cluster(group, 4)
-    yield started
-    started.close()
-    survivors = group.end()
-    assert not survivors, "still running after the tests: " + "; ".join(survivors)
+    with whole_cluster(tmp_path_factory.mktemp("four"), 4) as started:
+        yield started
 
 
 @pytest.fixture

@@ -8,18 +8,14 @@ from typing import Any
 
 import camshaft as ipp
 import pytest
-from processes import ClusterUnderTest, Processes, at_the_prompt, start_cluster
+from processes import ClusterUnderTest, at_the_prompt, whole_cluster
 
 
 @pytest.fixture(scope="session")
 def seed_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterUnderTest]:
     """A controller and four engines of ours."""
-    group = Processes(tmp_path_factory.mktemp("seeds"))
-    cluster = start_cluster(group, 4)
-    yield cluster
-    cluster.close()
-    survivors = group.end()
-    assert not survivors, "still running after the tests: " + "; ".join(survivors)
+    with whole_cluster(tmp_path_factory.mktemp("seeds"), 4) as started:
+        yield started
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ def names(tc: client.TaskClient) -> list[list[str]]:
     return client.MultiEngineClient(client=tc.client).keys()
 
 
+@pytest.mark.usefixtures("tc")  # engines are there, and are empty afterwards
 def test_S3_75_addresses(seed_cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IPYTHONDIR", str(seed_cluster.processes.ipython_dir))
     assert client.default_task_address[1] == 10113

@@ -7,6 +7,8 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
+from .afterimport import AfterImport
+
 if TYPE_CHECKING:
     from .host import Host
 
@@ -38,33 +40,6 @@ class ShellStandIn:
         return getattr(self._host.shell(), name)
 
 
-class _ShellWhenAsked:
-    """Import hook: whoever asks IPython for the running shell gets the engine's, made at that moment."""
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != _SHELL_MODULE:
-            return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
-        from importlib.util import find_spec
-
-        spec = find_spec(name)
-        if spec is None or spec.loader is None:
-            return spec
-        exec_module = spec.loader.exec_module
-        host = self._host
-
-        def exec_and_hook(module: types.ModuleType) -> None:
-            exec_module(module)
-            if not host.making_shell:
-                _answer_with_engine_shell(module.InteractiveShell, host)  # type: ignore[attr-defined]
-
-        spec.loader.exec_module = exec_and_hook  # type: ignore[method-assign]
-        return spec
-
-
 _SHELL_MODULE = "IPython.core.interactiveshell"
 
 
@@ -86,7 +61,9 @@ def _answer_with_engine_shell(cls: Any, host: Host) -> None:
 
 def install_shell_hook(host: Host) -> None:
     """Make display(), get_ipython() and friends work in plain calls, without loading IPython before they are used."""
-    if (loaded := sys.modules.get(_SHELL_MODULE)) is not None:  # by the template that this engine was forked from
-        _answer_with_engine_shell(loaded.InteractiveShell, host)
-    else:
-        sys.meta_path.insert(0, _ShellWhenAsked(host))  # type: ignore[arg-type]
+
+    def hook(module: types.ModuleType) -> None:
+        if not host.making_shell:
+            _answer_with_engine_shell(module.InteractiveShell, host)  # type: ignore[attr-defined]
+
+    AfterImport(_SHELL_MODULE, hook).install()  # or at once, in an engine whose template has loaded it
