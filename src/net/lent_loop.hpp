@@ -48,23 +48,24 @@ class LentLoop final {
     return true;
   }
 
-  /// Runs the loop here until `ready`, or `deadline`, if it can be had within `patience`; what `ready` said last. It
+  /// Runs the loop here until `ready`, or `deadline`, if it can be had within `patience`; whether `ready` was true. It
   /// stays awake for `patience` before it sleeps.
   template <class Ready>
   bool drive(Ready ready, Deadline deadline, Duration patience) {
     const Counted wanting(wanting_);
     bool mine = false;
     if (!spin_until([&] { return ready() || (mine = borrow()); }, patience) || !mine) return ready();
+    bool is = false;  // `ready` may be about something that changes as soon as the owner has the loop again
     guarded([&] {
       loop_.expect(patience);
-      while (!ready() && !loop_.stopping()) {
+      while (!(is = ready()) && !loop_.stopping()) {
         const Duration left = deadline - std::chrono::steady_clock::now();
         if (left <= Duration::zero()) break;
         loop_.run_once(std::min<Duration>(left, std::chrono::hours(1)));
       }
     });
     give_back();
-    return ready();
+    return is || ready();
   }
 
   /// While it exists, its thread sleeps until the loop brings something: the loop is never left alone, not for a lease.
