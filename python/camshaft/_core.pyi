@@ -34,6 +34,10 @@ class Request:
     def buffers(self) -> list[memoryview]:
         """Reply buffers: read-only views of the received message, without a copy."""
     @property
+    def small_result(self) -> bytes | None:
+        """The bytes of the reply's only buffer; None while pending, when it did not end well, or when the result has
+        another shape."""
+    @property
     def submitted(self) -> str:
         """ISO 8601 date of the request."""
     @property
@@ -71,6 +75,15 @@ class Requests:
     def msg_ids(self) -> list[str]: ...
     def small_results(self) -> list[bytes | None]:
         """The bytes of each reply's only buffer; None where a reply has another shape or did not end well."""
+
+class KnownCalls:
+    """Functions that a load-balanced view has sent before, and how. For one state of the view's flags."""
+
+    def learn(self, function: Any, generation: int, metadata: str, pickle: bytes) -> None:
+        """Let submit() take `function` while it stays as it is and `ClientCore.generation` is `generation`."""
+    def submit(self, function: Any, args: tuple[Any, ...]) -> Request | None:
+        """The Request of function(*args), as a task in our codec; None when that has to be packed anew: function or
+        engines have changed, or an argument is no number, text or None."""
 
 class ClientCore:
     """A connection to a controller: one C++ io thread that owns all of a client's sockets."""
@@ -121,6 +134,8 @@ class ClientCore:
     ) -> list[Request]:
         """Send one message to all `engines` (uuids) through the controller's broadcast scheduler; `metadata` names them
         too. Returns a Request for each, or one whose reply is made of all replies if `coalescing`."""
+    def known_calls(self) -> KnownCalls:
+        """For load-balanced apply_requests whose parts repeat."""
     def wait(
         self,
         requests: Sequence[Request] | Requests,

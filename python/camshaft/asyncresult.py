@@ -6,15 +6,16 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError, Future
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, Future
 from datetime import datetime, timezone
 from pickle import loads
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import error
 from .metadata import METADATA_KEYS, OLD_KEYS, Metadata, read_metadata
 from .oldnames import NotReady, ResultMethod
-from .serialize import CODEC, p5
+from .replies import failure_of, no_value, read_p5
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -32,7 +33,6 @@ _FUTURE_STATE = frozenset({"_condition", "_state", "_result", "_exception", "_wa
 _OUTPUT_GRACE = 2.0
 """Seconds to wait for output that is still under way when a finished result's output is read."""
 _birth = threading.Lock()
-_NOTHING: Mapping[str, Any] = {}
 
 
 class AsyncResult(Future):  # type: ignore[type-arg]
@@ -43,6 +43,14 @@ class AsyncResult(Future):  # type: ignore[type-arg]
     waits the standard library's way. One engine given as an int yields a value; a list of engines yields a list.
     Metadata fields are attributes and items: `ar.stdout`, `ar['engine_id']`.
     """
+
+    # What a new result has, unless it is told otherwise: see result_of_task.
+    _known: Mapping[str, Any] = MappingProxyType({})
+    _single = False
+    _return_exceptions = False
+    _outcomes: list[Any] | None = None
+    _ids: list[str] | None = None
+    owner = True
 
     def __init__(
         self,
@@ -63,12 +71,11 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         self._requests: Any = list(requests) if isinstance(requests, tuple) else requests
         self._fname = fname
         self._single = single
-        self._reader: Reader = reader or _no_value
-        self._known = known or _NOTHING
+        self._reader: Reader = reader or no_value
+        if known:
+            self._known = known
         self.owner = owner
         self._return_exceptions = return_exceptions
-        self._outcomes: list[Any] | None = None
-        self._ids: list[str] | None = None
 
     # -- the standard library's Future -------------------------------------------------------------------------------
 
@@ -249,6 +256,15 @@ class AsyncResult(Future):  # type: ignore[type-arg]
 
             warnings.warn("get() ignores return_when=FIRST_COMPLETED", UserWarning, stacklevel=2)
         self._need(timeout)
+        if type(self) is AsyncResult and self._reader is read_p5 and self._single:
+            request = self._requests[0]
+            small = request.small_result  # most results are one small pickle
+            if small is not None:
+                if self._outcomes is None:
+                    self._outcomes = [loads(small)]
+                    if self.owner:
+                        self._client._forget_task(request.msg_id, self)
+                return self._outcomes[0]
         outcomes = self._decoded()
         if return_exceptions is None:
             return_exceptions = self._return_exceptions
@@ -277,7 +293,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         status = request.status
         if status == "ok":
             return self._reader(self, request)
-        return _failure_of(request, self._client)
+        return failure_of(request, self._client)
 
     def _decoded(self) -> list[Any]:
         if self._outcomes is None:
@@ -300,7 +316,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
 
     def _failure(self) -> BaseException:
         """The error to raise; only when done and failed."""
-        failures = [_failure_of(request, self._client) for request in self._requests if request.status != "ok"]
+        failures = [failure_of(request, self._client) for request in self._requests if request.status != "ok"]
         if self._single:
             return failures[0]
         try:
@@ -557,23 +573,6 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         return sorted({*object.__dir__(self), *METADATA_KEYS})
 
 
-class _Cancelled(error.TaskAborted, CancelledError):
-    """TaskAborted, as users of concurrent.futures know it too."""
-
-
-_Cancelled.__name__ = _Cancelled.__qualname__ = "TaskAborted"
-
-
-def read_p5(_: AsyncResult, request: Request) -> Any:
-    """How to read replies to apply requests in our own codec."""
-    buffers = request.buffers
-    return loads(buffers[0]) if len(buffers) == 1 else p5.unpack_result(buffers, CODEC, None)
-
-
-def _no_value(_: AsyncResult, __: Request) -> None:
-    return None
-
-
 def _limit(timeout: float | None) -> float | None:
     return None if timeout is None or timeout < 0 else timeout
 
@@ -582,16 +581,18 @@ def _or_forever(timeout: float | None) -> float:
     return -1 if timeout is None else timeout
 
 
-def _failure_of(request: Request, client: Client) -> error.KernelError:
-    """The error that the reply of a failed request stands for."""
-    if request.status == "aborted":
-        return _Cancelled(request.msg_id)
-    import json
+def result_of_task(client: Client, request: Request, fname: str, known: Mapping[str, Any] | None) -> AsyncResult:
+    """The AsyncResult of one load-balanced task in our own codec, at the least cost."""
+    result = _new(AsyncResult)
+    result._client = client
+    result._core = client._core
+    result._requests = [request]
+    result._fname = fname
+    result._reader = read_p5
+    result._single = True
+    if known:
+        result._known = known
+    return result
 
-    failure = error.unwrap_exception(json.loads(request.content))
-    info = failure.engine_info
-    if failure.ename == "TaskAborted" and not info:
-        return _Cancelled(failure.evalue)
-    if info.get("engine_id", 0) == -1:
-        info["engine_id"] = client._ids_by_uuid().get(info.get("engine_uuid", ""), -1)
-    return failure
+
+_new = object.__new__

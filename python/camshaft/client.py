@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import sys
@@ -17,7 +16,7 @@ from .connection import read_connection
 from .hubqueries import HubQueries
 from .notifier import Notifier
 from .oldnames import ClientNames
-from .records import HeldMetadata, HeldResults, trim
+from .records import Held, HeldMetadata, HeldResults, registered
 from .targets import choose_codec, other_pythons, resolve
 from .taskcontrol import TaskControl
 from .tunnels import through
@@ -32,13 +31,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Client"]
 
-_KEPT = 10_000
-"""So many finished messages are kept while nobody takes their results; older ones are left to the controller."""
 _LEAVING = 5.0
 """Seconds that engines get to answer a request to shut down."""
 
 
-class Client(HubQueries, TaskControl, ClientNames):
+class Client(Held, HubQueries, TaskControl, ClientNames):
     """A connection to a controller.
 
     `rc[0]`, `rc[:]`, `rc[[1, 3]]` are DirectViews of engines; `rc.load_balanced_view()` lets the controller choose.
@@ -108,7 +105,6 @@ class Client(HubQueries, TaskControl, ClientNames):
         self._comm_relay: Any = None
         self._timeout = timeout
         self._by_id: dict[str, AsyncResult] = {}
-        self._kept = _KEPT
         self._generation = -1
         self._engine_table: dict[int, str] = {}
         self._ids_ever: dict[str, int] = {}
@@ -364,38 +360,6 @@ class Client(HubQueries, TaskControl, ClientNames):
 
     # -- messages -----------------------------------------------------------------------------------------------------
 
-    def _register(self, result: AsyncResult) -> list[str]:
-        """Remember a result by the ids of its messages; returns them."""
-        requests = result._requests
-        one = type(requests) is list and len(requests) == 1  # a million of these may wait: no list is kept for each
-        ids = [requests[0].msg_id] if one else result.msg_ids
-        self.history += ids
-        trim(self.history)
-        if one:
-            self._by_id[ids[0]] = result
-        else:
-            self._by_id.update(dict.fromkeys(ids, result))
-        if len(self._by_id) > self._kept:
-            self._prune()
-        return ids
-
-    def _prune(self) -> None:
-        done: dict[int, bool] = {}
-        for result in self._by_id.values():
-            if id(result) not in done:
-                done[id(result)] = result.done()
-        surplus = len(self._by_id) - _KEPT // 2
-        old = itertools.islice((i for i, result in self._by_id.items() if done[id(result)]), max(0, surplus))
-        for msg_id in list(old):
-            del self._by_id[msg_id]
-        self._kept = max(_KEPT, 2 * len(self._by_id))
-
-    def _forget(self, result: AsyncResult) -> None:
-        """The owner has taken the result: it need not be kept."""
-        for msg_id in _registered(result):
-            if result._ids is not None or self._by_id.get(msg_id) is result:
-                self._by_id.pop(msg_id, None)
-
     @property
     def outstanding(self) -> set[str]:
         """Ids of the messages whose replies are not here yet."""
@@ -403,7 +367,7 @@ class Client(HubQueries, TaskControl, ClientNames):
         return {
             msg_id
             for result in results.values()
-            for msg_id, request in zip(_registered(result), result._requests, strict=False)
+            for msg_id, request in zip(registered(result), result._requests, strict=False)
             if not request.done
         }
 
@@ -588,10 +552,3 @@ def _in_thread(core: ClientCore, work: Callable[[], None]) -> Future[None]:
 
     start_waiting(run, core, name="camshaft-wait")
     return future
-
-
-def _registered(result: AsyncResult) -> list[str]:
-    """The ids by which the client knows `result`."""
-    if result._ids is not None:
-        return result._ids
-    return [request.msg_id for request in result._requests]

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .asyncresult import AsyncResult, Reader, read_p5
+from .asyncresult import AsyncResult, Reader
 from .metadata import ExecuteReply, read_metadata
 from .records import trim
+from .replies import read_p5
 from .serialize import PrePickled, Reference, official
 
 if TYPE_CHECKING:
@@ -128,6 +129,12 @@ class View:
         self.history += self.client._register(result)
         trim(self.history)
         return result
+
+    def _track_task(self, msg_id: str, result: AsyncResult) -> None:
+        """As _track, for a result of one message."""
+        self.client._register_task(msg_id, result)
+        self.history.append(msg_id)
+        trim(self.history)
 
     def _known(self) -> dict[str, Any]:
         return {"label": self.label} if self.label is not None else {}

@@ -14,6 +14,7 @@
 
 #include "bindings/bindings.hpp"
 #include "bindings/client_buffers.hpp"
+#include "bindings/client_calls.hpp"
 #include "bindings/client_requests.hpp"
 #include "core/date.hpp"
 #include "service/client_service.hpp"
@@ -227,6 +228,8 @@ class PyClient final {
     return done;
   }
 
+  KnownCalls known_calls() { return {*service_, returned_}; }
+
   void watch(const PyRequest& request) { service_->board().watch(request.it); }
 
   nb::list next_watched(double timeout) {
@@ -296,6 +299,9 @@ void bind_request(nb::module_& module) {
       .def_prop_ro(
           "buffers", [](const PyRequest& self) { return give_buffers(self.it->reply().buffers); },
           "Reply buffers: read-only views, without a copy.")
+      .def_prop_ro("small_result", &small_result,
+                   "The bytes of the reply's only buffer; None while pending, when it did not end well, or when the "
+                   "result has another shape.")
       .def_prop_ro(
           "submitted", [](const PyRequest& self) { return text(format_date(self.it->submitted())); },
           "ISO 8601 date of the request.")
@@ -349,6 +355,7 @@ void bind_client(nb::module_& module) {
   bind_blob(module);
   bind_request(module);
   bind_requests(module);
+  bind_calls(module);
   nb::class_<PyClient>(module, "ClientCore",
                        "A connection to a controller: one C++ io thread that owns all of a client's sockets.")
       .def(nb::init<std::string_view, double, double>(), "connection"_a, nb::kw_only(), "timeout"_a = 10.0,
@@ -365,6 +372,7 @@ void bind_client(nb::module_& module) {
            "engines"_a, "coalescing"_a)
       .def("submit_tasks", &PyClient::submit_tasks, "metadata"_a, "calls"_a,
            "One load-balanced apply_request for the buffers that each item of `calls` gives.")
+      .def("known_calls", &PyClient::known_calls, nb::keep_alive<0, 1>(), "For load-balanced apply_requests whose parts repeat.")
       .def("wait", &PyClient::wait, "requests"_a, "timeout"_a = nb::none(), nb::kw_only(), "outputs"_a = false,
            "any"_a = false)
       .def("watch", &PyClient::watch, "request"_a)

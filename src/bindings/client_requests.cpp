@@ -21,6 +21,14 @@ PyObject* owned(PyObject* made) {
   return made;
 }
 
+nb::object small_bytes(const service::Request& request) {
+  if (request.status() != client::Status::ok) return nb::none();
+  const auto& buffers = request.reply().buffers;
+  if (buffers.size() != 1 || buffers[0].size() >= kCopyBelow) return nb::none();
+  const std::string_view bytes = buffers[0].view();
+  return nb::steal(owned(PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size()))));
+}
+
 nb::object item(const PyRequests& self, Py_ssize_t index) {
   const auto size = static_cast<Py_ssize_t>(self.they.size());
   if (index < 0) index += size;
@@ -49,21 +57,14 @@ nb::list msg_ids(const PyRequests& self) {
 nb::list small_results(const PyRequests& self) {
   const nb::object made = nb::steal(owned(PyList_New(static_cast<Py_ssize_t>(self.they.size()))));
   Py_ssize_t n = 0;
-  for (const RequestPtr& request : self.they) {
-    const auto& buffers = request->reply().buffers;
-    PyObject* result = nullptr;
-    if (is_ok(request) && buffers.size() == 1 && buffers[0].size() < kCopyBelow) {
-      const std::string_view bytes = buffers[0].view();
-      result = owned(PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size())));
-    } else {
-      result = nb::none().release().ptr();
-    }
-    PyList_SET_ITEM(made.ptr(), n++, result);
-  }
+  for (const RequestPtr& request : self.they)
+    PyList_SET_ITEM(made.ptr(), n++, small_bytes(*request).release().ptr());
   return nb::borrow<nb::list>(made);
 }
 
 }  // namespace
+
+nb::object small_result(const PyRequest& request) { return small_bytes(*request.it); }
 
 std::vector<RequestPtr> requests_in(nb::handle sequence) {
   if (nb::isinstance<PyRequests>(sequence)) return nb::cast<const PyRequests&>(sequence).they;

@@ -27,6 +27,9 @@ struct PyRequests {
 /// The requests in a PyRequests, or in any Python sequence of PyRequest.
 std::vector<service::RequestPtr> requests_in(nanobind::handle sequence);
 
+/// The bytes of a reply's only buffer, if it is small; None while pending, and for replies of any other shape.
+nanobind::object small_result(const PyRequest& request);
+
 void bind_requests(nanobind::module_& module);
 
 }  // namespace camshaft::bindings

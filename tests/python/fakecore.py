@@ -41,6 +41,10 @@ class FakeRequest:
         self.outputs = []
 
     @property
+    def small_result(self):
+        return bytes(self.buffers[0]) if self.status == "ok" and len(self.buffers) == 1 else None
+
+    @property
     def output_changes(self):
         return hash((self.stdout, self.stderr, len(self.outputs)))
 
@@ -56,6 +60,16 @@ class FakeRequest:
         if self in self._core.watched:
             self._core.watched.discard(self)
             self._core.ready.put(self)
+
+
+class NothingKnown:
+    """Leaves each call to the long way."""
+
+    def learn(self, function, generation, metadata, pickle):
+        assert callable(function)
+
+    def submit(self, function, args):
+        return None
 
 
 class FakeCore:
@@ -112,6 +126,9 @@ class FakeCore:
 
     def submit_tasks(self, metadata, calls):
         return [self.submit("task", "apply_request", "{}", metadata, buffers) for buffers in calls]
+
+    def known_calls(self):
+        return NothingKnown()
 
     def release(self, order=None):
         pending = [request for request in self.requests if not request.done]

@@ -144,9 +144,9 @@ def test_display_outputs(rc, capsys):
 
 
 def test_finished_results_are_not_kept_for_ever(rc, core, monkeypatch):
-    from camshaft import client
+    from camshaft import records
 
-    monkeypatch.setattr(client, "_KEPT", 100)
+    monkeypatch.setattr(records, "_KEPT", 100)
     rc._kept = 100
     for i in range(500):
         rc[0].apply_async(add, i)

@@ -103,6 +103,11 @@ def is_empty() -> bool:
     return not (_reducers or can_map)
 
 
+def is_default() -> bool:
+    """Whether our own pickler writes, and nobody has registered anything."""
+    return _chosen == "pickle" and not _reducers and not can_map
+
+
 def can(obj: Any) -> Any:
     """`obj` prepared for its journey: what can_map makes of its type, a Canned function or class, else itself."""
     canner = _entry(can_map, type(obj))

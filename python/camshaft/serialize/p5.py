@@ -151,10 +151,13 @@ def _function(data: Any, out_of_band: Any, namespace: dict[str, Any] | None) -> 
     return f
 
 
+def remembered(f: Any) -> bytes | None:
+    """The pickle of a plain or importable function, which stays the same while the function does; None for others."""
+    return _pickled.pickle(f, byvalue.dumps) if choice.is_default() else None
+
+
 def _function_frames(f: Any) -> list[Any]:
-    known = None
-    if choice.chosen() == "pickle" and choice.is_empty():
-        known = _pickled.pickle(f, byvalue.dumps)
+    known = remembered(f)
     return _frames(f) if known is None else [known]
 
 
