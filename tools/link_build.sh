@@ -33,3 +33,12 @@ for command in ipcontroller ipengine ipcluster; do
     ln -sf "$bin/$command" "$link"
   fi
 done
+# What Jupyter finds by its place in the environment; pip puts copies there (cmake/jupyter.cmake).
+ours=$root/python/camshaft/nbextension
+for file in $(cd "$ours/config" && find . -name '*.json'); do
+  mkdir -p "$root/.venv/etc/jupyter/$(dirname "$file")"
+  ln -sfn "$ours/config/$file" "$root/.venv/etc/jupyter/$file"
+done
+mkdir -p "$root/.venv/share/jupyter/nbextensions" "$root/.venv/share/jupyter/labextensions"
+ln -sfn "$ours/static" "$root/.venv/share/jupyter/nbextensions/camshaft"
+ln -sfn "$ours/labextension" "$root/.venv/share/jupyter/labextensions/camshaft"

@@ -74,6 +74,12 @@ _HOME = {
     "TaskRejectError": "error",
     "CompositeError": "error",
     "AlreadyDisplayedError": "error",
+    "load_jupyter_server_extension": "nbextension",
+    "_load_jupyter_server_extension": "nbextension",
+    "_jupyter_server_extension_points": "nbextension",
+    "_jupyter_server_extension_paths": "nbextension",
+    "_jupyter_nbextension_paths": "nbextension",
+    "_jupyter_labextension_paths": "nbextension",
 }
 _MODULES = frozenset({"error", "serialize", "cluster", "engine"})
 

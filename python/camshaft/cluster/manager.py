@@ -49,6 +49,7 @@ class ClusterManager:
         ----------
         profile_dirs, profile_dir, profiles, profile: where to look; default: in all profiles.
         init_default_clusters: a profile without cluster files gets one that is not started, of id ''.
+        options: further keywords of `Cluster`, for those that are found.
 
         Clusters that have stopped are dropped; those that were never started stay.
         """
@@ -70,7 +71,7 @@ class ClusterManager:
         for folder in profile_dirs:
             files = cluster_files(folder)
             if init_default_clusters and not files:
-                default = Cluster(profile_dir=folder, cluster_id="")
+                default = Cluster(profile_dir=folder, cluster_id="", **options)
                 self.clusters.setdefault(self.key_of(default), default)
             for file in files:
                 if file in known:

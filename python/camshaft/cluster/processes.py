@@ -6,7 +6,7 @@ import functools
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 def is_alive(pid: int | None, birth: str = "") -> bool:
@@ -87,7 +87,21 @@ def lives(state: dict[str, Any] | None) -> bool:
 def tail(log_file: str, lines: int | None) -> str:
     """The text of a log file, its last `lines` or all; "" when there is none (any more)."""
     try:
-        text = Path(log_file).read_text(encoding="utf-8", errors="replace")
+        with open(log_file, "rb") as file:
+            found = file.read() if lines is None else _last(file, lines)
     except (FileNotFoundError, IsADirectoryError):
         return ""
-    return text if lines is None else "".join(text.splitlines(keepends=True)[-lines:] if lines > 0 else [])
+    return found.decode("utf-8", errors="replace")
+
+
+def _last(file: BinaryIO, lines: int) -> bytes:
+    """The last `lines` of a file, of which no more is read than they need."""
+    if lines <= 0:
+        return b""
+    end, block = file.seek(0, os.SEEK_END), 8192
+    while True:
+        block = min(2 * block, end)
+        file.seek(end - block)
+        found = file.read(block).splitlines(keepends=True)
+        if len(found) > lines or block == end:
+            return b"".join(found[-lines:])

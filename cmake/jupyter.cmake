@@ -1,0 +1,10 @@
+# Where Jupyter looks for extensions: below etc and share of the environment. pip puts a wheel's data folder there.
+if(DEFINED SKBUILD_DATA_DIR)
+  set(jupyter_home ${SKBUILD_DATA_DIR})
+else()
+  set(jupyter_home .)
+endif()
+set(nbextension ${CMAKE_CURRENT_SOURCE_DIR}/python/camshaft/nbextension)
+install(DIRECTORY ${nbextension}/config/ DESTINATION ${jupyter_home}/etc/jupyter FILES_MATCHING PATTERN *.json)
+install(DIRECTORY ${nbextension}/static/ DESTINATION ${jupyter_home}/share/jupyter/nbextensions/camshaft)
+install(DIRECTORY ${nbextension}/labextension/ DESTINATION ${jupyter_home}/share/jupyter/labextensions/camshaft)

@@ -1,0 +1,2 @@
+// The page of its own: the list of clusters, and nothing else.
+camshaftClusters.mount(document.getElementById("clusters"), { baseUrl: document.currentScript.dataset.baseUrl });

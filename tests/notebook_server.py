@@ -1,0 +1,114 @@
+"""A Jupyter server for tests: started on the loopback interface, with folders of its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import sys
+from email.message import Message
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from processes import BIN, Processes, wait_until
+
+TOKEN = "of-the-test"
+
+
+class NotebookServer:
+    """A running server. `disabled`: names of extensions of the server that are not to be loaded."""
+
+    def __init__(
+        self,
+        processes: Processes,
+        *args: str,
+        app: str = "jupyter_server",
+        base_url: str = "/",
+        disabled: tuple[str, ...] = ("ipyparallel",),
+        **env: str,
+    ) -> None:
+        home = processes.folder / "jupyter"
+        config = home / "config"
+        config.mkdir(parents=True, exist_ok=True)
+        enabled = dict.fromkeys(disabled, False)
+        (config / "jupyter_server_config.json").write_text(json.dumps({"ServerApp": {"jpserver_extensions": enabled}}))
+        (home / "work").mkdir(exist_ok=True)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.runtime = home / "runtime"
+        self.process = processes.start(
+            [
+                sys.executable,
+                *("-m", app, "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"),
+                *(f"--ServerApp.root_dir={home / 'work'}", f"--ServerApp.base_url={base_url}"),
+                *args,
+            ],
+            HOME=str(home),
+            JUPYTER_CONFIG_DIR=str(config),
+            JUPYTER_DATA_DIR=str(home / "data"),
+            JUPYTER_RUNTIME_DIR=str(self.runtime),
+            JUPYTER_TOKEN=TOKEN,
+            CAMSHAFT_BIN=str(BIN),
+            **env,
+        )
+        self.url = wait_until(self._url, "the Jupyter server")
+        wait_until(self._answers, "an answer of the Jupyter server")
+
+    def _url(self) -> str:
+        """Where it listens, as its own file says; '' while there is none."""
+        if not self.process.running:
+            raise RuntimeError(f"the Jupyter server has ended:\n{self.process.output}")
+        for file in self.runtime.glob("jpserver-*.json"):
+            try:
+                return json.loads(file.read_text())["url"]
+            except ValueError:
+                continue
+        return ""
+
+    def _answers(self) -> bool:
+        try:
+            return self.ask("GET", "api")[0] == 200
+        except OSError:
+            return False
+
+    @property
+    def log(self) -> str:
+        """What it has said so far."""
+        return self.process.output
+
+    def request(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Message, bytes]:
+        """(status, headers, body) of the answer to a request that carries these `headers` and no token."""
+        where = urlsplit(self.url)
+        connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=100)
+        try:
+            text = body if isinstance(body, str | None) else json.dumps(body)
+            connection.request(method, where.path + path, text, headers or {})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """(status, JSON) of the answer to a request of somebody who has the token."""
+        status, _, content = self.request(method, path, body, {"Authorization": f"token {TOKEN}"})
+        return status, json.loads(content) if content else None
+
+    def clusters(self) -> dict[str, Any]:
+        """{key: model} of the clusters that it lists."""
+        status, models = self.ask("GET", "ipyparallel/clusters")
+        assert status == 200, models
+        return {model["id"]: model for model in models}
+
+    def cluster(self, method: str, key: str, body: Any = None, rest: str = "") -> tuple[int, Any]:
+        """(status, JSON) of the answer to a request about one cluster."""
+        return self.ask(method, f"ipyparallel/clusters/{quote(key, safe='')}{rest}", body)
+
+
+def profile_of(processes: Processes, name: str) -> Path:
+    """The folder of a profile, made if need be."""
+    folder = processes.ipython_dir / f"profile_{name}"
+    (folder / "security").mkdir(parents=True, exist_ok=True)
+    return folder
