@@ -10,6 +10,8 @@ Names are imported when they are first used, so that `import camshaft` itself co
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False  # as type checkers read it; typing itself is not worth its import here
 
 __version__ = "0.1.0"
@@ -80,6 +82,9 @@ _HOME = {
     "_jupyter_server_extension_paths": "nbextension",
     "_jupyter_nbextension_paths": "nbextension",
     "_jupyter_labextension_paths": "nbextension",
+    "collect_exceptions": "error",
+    "unwrap_exception": "error",
+    "wrap_exception": "error",
 }
 _MODULES = frozenset({"error", "serialize", "cluster", "engine"})
 
@@ -183,7 +188,8 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = import_module(f"{__name__}.{name}")
     else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # the interpreter shows the nearest name
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
     globals()[name] = value
     return value
 

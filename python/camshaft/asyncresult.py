@@ -13,7 +13,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import error
+from .limits import check_return_when, limit
 from .metadata import METADATA_KEYS, OLD_KEYS, Metadata, read_metadata
+from .nearest import hint
 from .oldnames import NotReady, ResultMethod
 from .replies import failure_of, no_value, read_p5
 
@@ -85,7 +87,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
             return self.__dict__[name]
         if name in METADATA_KEYS or name in OLD_KEYS:
             return self[name]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def _materialise(self) -> None:
         with _birth:
@@ -191,21 +193,22 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         one-message AsyncResults, as from concurrent.futures.wait. Ctrl-C leaves everything usable.
         """
         if return_when is None:
-            return self._core.wait(self._requests, _limit(timeout))
+            return self._core.wait(self._requests, limit(timeout))
         from concurrent.futures import wait
 
-        done, pending = wait(self._parts(), _limit(timeout), return_when)
+        check_return_when(return_when)
+        done, pending = wait(self._parts(), limit(timeout), return_when)
         return set(done), set(pending)
 
     def wait_for_output(self, timeout: float | None = -1) -> bool:
         """Wait until all stdout, stderr and display output is here too; False after `timeout` seconds."""
-        return self._core.wait(self._requests, _limit(timeout), outputs=True)
+        return self._core.wait(self._requests, limit(timeout), outputs=True)
 
     def _need(self, timeout: float | None) -> None:
         requests = self._requests
         if type(requests) is list and len(requests) == 1 and requests[0].done:
             return
-        if not self._core.wait(self._requests, _limit(timeout)):
+        if not self._core.wait(self._requests, limit(timeout)):
             raise error.TimeoutError("Result not ready.")
 
     @property
@@ -215,8 +218,8 @@ class AsyncResult(Future):  # type: ignore[type-arg]
 
     def wait_for_send(self, timeout: float | None = -1) -> bool:
         """Wait until `sent`. TimeoutError after `timeout` seconds (None or negative: no limit)."""
-        limit = _limit(timeout)
-        deadline = None if limit is None else time.monotonic() + limit
+        longest = limit(timeout)
+        deadline = None if longest is None else time.monotonic() + longest
         pause = 0.0001
         while not self.sent:
             if deadline is not None and time.monotonic() > deadline:
@@ -244,8 +247,10 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         several calls were made and any failed. `return_exceptions=True` puts error objects in the places of results.
         `return_when='FIRST_EXCEPTION'` raises as soon as one call has failed.
         """
+        if return_when is not None:
+            check_return_when(return_when)
         if return_when == FIRST_EXCEPTION and not self.done():
-            done, pending = self.wait(_or_forever(timeout), FIRST_EXCEPTION)
+            done, pending = self.wait(-1 if timeout is None else timeout, FIRST_EXCEPTION)
             if pending and any(part.exception() for part in done):
                 errors = [failure for failure in (part.exception() for part in done) if failure is not None]
                 if len(errors) > 1:
@@ -330,7 +335,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
 
     def get_dict(self, timeout: float | None = -1) -> dict[int, Any]:
         """{engine id: result}. ValueError when one engine ran several parts; else as `get`."""
-        results = self.get(_limit(timeout))
+        results = self.get(limit(timeout))
         ids = [metadata["engine_id"] for metadata in self._metadata()]
         if len(set(ids)) < len(ids):
             raise ValueError("results cannot be keyed by engine: some engine ran several parts")
@@ -365,6 +370,8 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         if isinstance(key, int | slice):
             self._need(0)
             outcomes = self._decoded()
+            if isinstance(key, int) and not -len(outcomes) <= key < len(outcomes):
+                raise IndexError(f"no result {key}: there are {len(outcomes)}")
             picked = outcomes[key] if isinstance(key, slice) else [outcomes[key]]
             if not self._return_exceptions:
                 for value, request in zip(picked, self._requests[key] if isinstance(key, slice) else (), strict=False):
@@ -375,7 +382,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
             return picked if isinstance(key, slice) else picked[0]
         if isinstance(key, str):
             if key not in METADATA_KEYS and key not in OLD_KEYS:
-                raise KeyError(key)
+                raise KeyError(f"no field {key!r} in metadata: {hint(key, sorted(METADATA_KEYS))}")
             values = [metadata[key] for metadata in self._metadata()]
             return values[0] if self._single else values
         raise TypeError(f"keys are int, slice or str, not {type(key).__name__}")
@@ -519,8 +526,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         """
         from .progress import show_progress
 
-        if return_when not in (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION):
-            raise ValueError(f"return_when is ALL_COMPLETED, FIRST_COMPLETED or FIRST_EXCEPTION, not {return_when!r}")
+        check_return_when(return_when)
 
         def over() -> bool:
             if return_when == FIRST_COMPLETED:
@@ -533,7 +539,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
             pending = [request for request in self._requests if not request.done]
             self._core.wait(pending, seconds)
 
-        show_progress(self._fname, "tasks", len(self), lambda: self.progress, over, pause, interval, _limit(timeout))
+        show_progress(self._fname, "tasks", len(self), lambda: self.progress, over, pause, interval, limit(timeout))
 
     def display_outputs(self, groupby: Literal["type", "engine", "order"] = "type", result_only: bool = False) -> None:
         """Print stdout and stderr, and show display output and results, headed by the engine they come from.
@@ -571,14 +577,6 @@ class AsyncResult(Future):  # type: ignore[type-arg]
 
     def __dir__(self) -> list[str]:
         return sorted({*object.__dir__(self), *METADATA_KEYS})
-
-
-def _limit(timeout: float | None) -> float | None:
-    return None if timeout is None or timeout < 0 else timeout
-
-
-def _or_forever(timeout: float | None) -> float:
-    return -1 if timeout is None else timeout
 
 
 def result_of_task(client: Client, request: Request, fname: str, known: Mapping[str, Any] | None) -> AsyncResult:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from . import demands, onengine
 from .asyncresult import AsyncResult, result_of_task
 from .dependency import Dependency
+from .limits import whole_number
 from .mapresult import AsyncMapResult, LazyMapIterator
-from .partition import Map
+from .nearest import hint
+from .partition import Map, check_iterable
 from .recovery import RecoveringResult, RecoveryTask, after_all_failed, chain_of
 from .serialize import PrePickled, call_packer, choice, p5, pack_call
 from .view import View, apply_reader, check_callable, deliver, full_name_of, name_of
@@ -250,8 +252,12 @@ class LoadBalancedView(View):
         assert len(sequences) > 0, "must have some sequences to map onto!"
         check_callable(f)
         f = onengine.interactive(f) if bound else f
-        if chunksize < 1:
-            raise ValueError(f"chunksize must be at least 1, but is {chunksize}")
+        chunksize = whole_number("chunksize", chunksize, 1)
+        for sequence in sequences:
+            check_iterable(sequence)
+        for name in flags:
+            if name not in self._flag_names:
+                raise TypeError(f"map has no argument {name!r}: {hint(name, (*_MAP_OPTIONS, *self._flag_names))}")
         if flags.get("recovery_task", self.recovery_task) is not None:
             raise ValueError("recovery_task works with apply, not with map: apply the function to each item")
         with self.temp_flags(**flags, label=self.label if label is None else label):
@@ -316,7 +322,9 @@ class LoadBalancedView(View):
         """
         assert len(sequences) > 0, "must have some sequences to map onto!"
         check_callable(f)
-        window = len(self) if max_outstanding == "auto" else int(max_outstanding)
+        for sequence in sequences:
+            check_iterable(sequence)
+        window = len(self) if max_outstanding == "auto" else whole_number("max_outstanding", max_outstanding, 0)
         function = f if isinstance(f, PrePickled) else PrePickled(f)
         return LazyMapIterator(
             zip(*sequences, strict=False),
@@ -336,6 +344,7 @@ class LoadBalancedView(View):
 _flags_of = attrgetter(*(name for name in LoadBalancedView._flag_names if name not in ("block", "track")))
 _DECISIVE = frozenset({*LoadBalancedView._flag_names, "client"})
 _NAMES_KEPT = 64
+_MAP_OPTIONS = ("block", "chunksize", "ordered", "return_exceptions", "label", "bound")
 _ATOMS = frozenset({type(None), bool, int, float, str})
 
 

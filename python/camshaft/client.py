@@ -11,9 +11,12 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from . import error
-from .asyncresult import AsyncResult, _limit
+from .arguments import old_arguments
+from .asyncresult import AsyncResult
 from .connection import read_connection
 from .hubqueries import HubQueries
+from .limits import at, limit, whole_number
+from .lowlevel import LowLevel
 from .notifier import Notifier
 from .oldnames import ClientNames
 from .records import Held, HeldMetadata, HeldResults, registered
@@ -35,7 +38,7 @@ _LEAVING = 5.0
 """Seconds that engines get to answer a request to shut down."""
 
 
-class Client(Held, HubQueries, TaskControl, ClientNames):
+class Client(Held, HubQueries, TaskControl, LowLevel, ClientNames):
     """A connection to a controller.
 
     `rc[0]`, `rc[:]`, `rc[[1, 3]]` are DirectViews of engines; `rc.load_balanced_view()` lets the controller choose.
@@ -82,9 +85,7 @@ class Client(Held, HubQueries, TaskControl, ClientNames):
         curve_secretkey: str | bytes | None = None,
         **extra_args: Any,
     ) -> None:
-        connection_info = _renamed(connection_info, url_file, extra_args)
-        if extra_args:
-            raise TypeError(f"Client() got unexpected arguments: {', '.join(sorted(extra_args))}")
+        connection_info, changes = old_arguments(connection_info, url_file, extra_args, Client.__init__.__annotations__)
         info = read_connection(
             connection_info,
             profile=profile,
@@ -95,6 +96,7 @@ class Client(Held, HubQueries, TaskControl, ClientNames):
             key=key.decode() if isinstance(key, bytes) else key,
             curve_serverkey=curve_serverkey.decode() if isinstance(curve_serverkey, bytes) else curve_serverkey,
         )
+        info |= changes
         if key is not None:
             info["key"] = key.decode() if isinstance(key, bytes) else key
         info, self._tunnel = through(info, sshserver, sshkey, password, timeout)
@@ -240,6 +242,8 @@ class Client(Held, HubQueries, TaskControl, ClientNames):
             n = getattr(self.cluster, "n", None)
             if n is None:
                 raise TypeError("wait_for_engines() needs n, the number of engines, when there is no cluster")
+        n = whole_number("n, the number of engines,", n, 0)
+        limit(timeout)
         if not block:
             return _in_thread(self._core, lambda: self._await_engines(n, timeout, False))
         if interactive is None:
@@ -249,8 +253,8 @@ class Client(Held, HubQueries, TaskControl, ClientNames):
         return None
 
     def _await_engines(self, n: int, timeout: float | None, interactive: bool) -> None:
-        limit = _limit(timeout)
-        deadline = None if limit is None else time.monotonic() + limit
+        longest = limit(timeout)
+        deadline = None if longest is None else time.monotonic() + longest
         seen = set(self._engines())
 
         def over() -> bool:
@@ -267,7 +271,7 @@ class Client(Held, HubQueries, TaskControl, ClientNames):
         if interactive and not over():
             from .progress import show_progress
 
-            in_time = show_progress("engines", "engine", n, lambda: min(n, len(self)), over, pause, 0.5, limit)
+            in_time = show_progress("engines", "engine", n, lambda: min(n, len(self)), over, pause, 0.5, longest)
         else:
             in_time = over()
             while not in_time and (deadline is None or time.monotonic() < deadline):
@@ -275,7 +279,7 @@ class Client(Held, HubQueries, TaskControl, ClientNames):
                 in_time = over()
         if not in_time:
             raise error.TimeoutError(
-                f"{n} engines not ready in {limit:g} s, {len(self)} are: look at the engines' log, or start more"
+                f"{n} engines not ready in {longest:g} s, {len(self)} are: look at the engines' log, or start more"
             )
 
     # -- views --------------------------------------------------------------------------------------------------------
@@ -384,10 +388,10 @@ class Client(Held, HubQueries, TaskControl, ClientNames):
     def _ask(self, msg_type: str, content: dict[str, Any]) -> tuple[dict[str, Any], list[memoryview]]:
         self._check_open()
         request = self._core.submit("query", msg_type, json.dumps(content))
-        limit = max(self._timeout, 30.0)
-        if not self._core.wait([request], limit):
+        longest = max(self._timeout, 30.0)
+        if not self._core.wait([request], longest):
             raise error.TimeoutError(
-                f"the controller did not answer {msg_type} within {limit:g} s: is it still running?"
+                f"the controller did not answer {msg_type} within {longest:g} s: is it still running?"
             )
         reply = json.loads(request.content)
         if reply.get("status") != "ok":
@@ -414,14 +418,14 @@ class Client(Held, HubQueries, TaskControl, ClientNames):
         None: everything outstanding. `timeout` in seconds (negative or None: no limit); False when it passed first.
         """
         requests, futures = self._jobs(jobs)
-        limit = _limit(timeout)
+        longest = limit(timeout)
         start = time.monotonic()
-        if not self._core.wait(requests, limit):
+        if not self._core.wait(requests, longest):
             return False
         if futures:
             from concurrent.futures import wait
 
-            left = None if limit is None else max(0.0, limit - (time.monotonic() - start))
+            left = None if longest is None else max(0.0, longest - (time.monotonic() - start))
             return not wait(futures, left).not_done
         return True
 
@@ -438,7 +442,7 @@ class Client(Held, HubQueries, TaskControl, ClientNames):
             self._core.wait([request for request in requests if not request.done], seconds)
 
         show_progress(
-            "tasks", "tasks", len(requests), count, lambda: count() == len(requests), pause, interval, _limit(timeout)
+            "tasks", "tasks", len(requests), count, lambda: count() == len(requests), pause, interval, limit(timeout)
         )
 
     def _jobs(self, jobs: Any) -> tuple[list[Request], list[Future[Any]]]:
@@ -450,7 +454,7 @@ class Client(Held, HubQueries, TaskControl, ClientNames):
             return requests, futures
         for job in jobs if isinstance(jobs, list | tuple | set | frozenset) else [jobs]:
             if isinstance(job, int):
-                job = self.history[job]
+                job = at(self.history, job)
             if isinstance(job, str):
                 found = self._by_id.get(job)
                 requests += [found._request(job)] if found is not None else []
@@ -479,7 +483,7 @@ class Client(Held, HubQueries, TaskControl, ClientNames):
         if jobs is None:
             ids = sorted(self.outstanding)
         else:
-            for job in [jobs] if isinstance(jobs, str | AsyncResult) else jobs:
+            for job in jobs if isinstance(jobs, Iterable) and not isinstance(jobs, str | AsyncResult) else [jobs]:
                 if isinstance(job, str):
                     ids.append(job)
                 elif isinstance(job, AsyncResult):
@@ -525,16 +529,6 @@ class Client(Held, HubQueries, TaskControl, ClientNames):
         if hub:
             self._ask("shutdown_request", {})
             self.close()
-
-
-def _renamed(info: Any, url_file: Any, extra: dict[str, Any]) -> Any:
-    for old in (url_file, extra.pop("url_or_file", None)):
-        if old is not None:
-            import warnings
-
-            warnings.warn("url_file is called connection_info now", DeprecationWarning, stacklevel=3)
-            info = old if info is None else info
-    return info
 
 
 def _in_thread(core: ClientCore, work: Callable[[], None]) -> Future[None]:

@@ -33,6 +33,11 @@ class Dependency(set[str]):
         failure: bool = False,
     ) -> None:
         if isinstance(dependencies, Mapping):
+            for name in dependencies:
+                if name not in ("dependencies", "all", "success", "failure"):
+                    raise ValueError(
+                        f"a dependency as a dict has no {name!r}: only dependencies, all, success, failure"
+                    )
             all = dependencies.get("all", True)
             success = dependencies.get("success", success)
             failure = dependencies.get("failure", failure)
@@ -42,6 +47,8 @@ class Dependency(set[str]):
         ids: list[str] = []
         if isinstance(dependencies, str | AsyncResult):
             dependencies = [dependencies]
+        if not isinstance(dependencies, Iterable):
+            raise TypeError(f"a task can depend on msg_ids and AsyncResults, not on {dependencies!r}")
         for item in dependencies:
             if isinstance(item, str):
                 ids.append(item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -77,6 +78,7 @@ class DirectView(View):
         `return_exceptions`.
         """
         assert len(sequences) > 0, "must have some sequences to map onto!"
+        check_callable(f)
         whole = [sliceable(seq) for seq in sequences]
         with self.temp_flags(label=self.label if label is None else label):
             result = self._map_parts(
@@ -172,7 +174,9 @@ class DirectView(View):
     def run(
         self, filename: str, targets: Any = None, block: bool | None = None, label: str | None = None
     ) -> AsyncResult:
-        """Execute the text of a local file on the engines. OSError if it cannot be read."""
+        """Execute the text of a local file on the engines. OSError if it cannot be read, TypeError for no path."""
+        if not isinstance(filename, str | os.PathLike):  # open() would take, and close, a file descriptor
+            raise TypeError(f"filename must be the path of a file, not {filename!r}")
         with open(filename, encoding="utf-8") as file:
             code = file.read() + "\n"
         return self.execute(code, targets=targets, block=block, label=label)
@@ -199,8 +203,7 @@ class DirectView(View):
         if not isinstance(ns, dict):
             raise TypeError(f"Must be a dict, not {type(ns).__name__}")
         for name in ns:
-            if not isinstance(name, str):
-                raise TypeError(f"names must be str, not {name!r}")
+            _check_name(name)
         track = self.track if track is None else track
         result = self._send(onengine.PUSH, (), ns, targets, track, "push")
         return deliver(result, self.block if block is None else block)
@@ -215,8 +218,7 @@ class DirectView(View):
         else:
             wanted = names
         for name in wanted if isinstance(wanted, list) else [wanted]:
-            if not isinstance(name, str):
-                raise TypeError(f"names must be str, not {type(name).__name__}")
+            _check_name(name)
         result = self._send(onengine.PULL, (wanted,), {}, targets, False, "pull")
         return deliver(result, self.block if block is None else block)
 
@@ -249,6 +251,7 @@ class DirectView(View):
         `dist`: 'b' (contiguous blocks) or 'r' (round robin). `flatten` stores the item itself where a part has one.
         Returns a None for each engine if it blocks, else an AsyncResult.
         """
+        _check_name(key)
         ids, _ = self._ids(targets)
         codec = self.client._codec(ids)
         partition = distribution(dist)
@@ -268,6 +271,7 @@ class DirectView(View):
 
         An AsyncMapResult unless it blocks.
         """
+        _check_name(key)
         ids, _ = self._ids(targets)
         codec = self.client._codec(ids)
         buffers = pack_call(onengine.PULL, (key,), {}, codec)
@@ -305,7 +309,7 @@ class DirectView(View):
         from .serialize import choice
 
         choice.use(pickler)
-        return self.apply(onengine.CHOOSE, pickler)
+        return deliver(self._send(onengine.CHOOSE, (pickler,), {}, self.targets, False, f"use_{pickler}"), self.block)
 
     def sync_imports(self, local: bool = True, quiet: bool = False) -> Any:
         """Within the `with` statement, each import here is repeated on the engines (unless `quiet`, it says so).
@@ -337,3 +341,9 @@ class DirectView(View):
         from .magics import activate
 
         activate(self, suffix)
+
+
+def _check_name(name: Any) -> None:
+    """TypeError unless it can be a name, or an expression, on an engine."""
+    if not isinstance(name, str):
+        raise TypeError(f"names must be str, not {name!r}")

@@ -327,9 +327,9 @@ def wrap_exception(engine_info: Mapping[str, Any] | None = None) -> dict[str, An
     }
 
 
-def collect_exceptions(results: Iterable[Any] | Mapping[Any, Any], method: str = "unspecified") -> list[Any]:
+def collect_exceptions(rdict_or_list: Iterable[Any] | Mapping[Any, Any], method: str = "unspecified") -> list[Any]:
     """The results as a list if none is an error; otherwise raise one CompositeError with all of them, flattened."""
-    values = list(results.values()) if isinstance(results, Mapping) else list(results)
+    values = list(rdict_or_list.values()) if isinstance(rdict_or_list, Mapping) else list(rdict_or_list)
     elist: list[tuple[str, str, str, Mapping[str, Any]]] = []
     for value in values:
         if isinstance(value, CompositeError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import error
 from .asyncresult import AsyncResult
+from .limits import at
 from .metadata import parse_date
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class HubQueries:
         ids: list[str] = []
         for job in jobs if isinstance(jobs, list | tuple | set) else [jobs]:
             if isinstance(job, int):
-                ids.append(self.history[job])
+                ids.append(at(self.history, job))
             elif isinstance(job, str):
                 ids.append(job)
             elif isinstance(job, AsyncResult):

@@ -7,7 +7,8 @@ import time
 from typing import Any
 
 from . import error
-from .asyncresult import AsyncResult, _limit
+from .asyncresult import AsyncResult
+from .limits import limit
 from .metadata import parse_date
 from .serialize import unpack_result
 
@@ -126,8 +127,8 @@ class AsyncHubResult(AsyncResult):
 
     def wait(self, timeout: float | None = -1, return_when: str | None = None) -> Any:
         """As AsyncResult.wait, without `return_when`."""
-        limit = _limit(timeout)
-        deadline = None if limit is None else time.monotonic() + limit
+        longest = limit(timeout)
+        deadline = None if longest is None else time.monotonic() + longest
         while not self._poll():
             left = _WATCH if deadline is None else min(_WATCH, deadline - time.monotonic())
             if left <= 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shlex
@@ -19,6 +18,7 @@ from IPython.core.magic import Magics, no_var_expand
 from . import error
 from .asyncresult import AsyncResult
 from .display import running_shell
+from .nearest import hint
 
 if TYPE_CHECKING:
     from .direct import DirectView
@@ -293,9 +293,7 @@ def _parse(magic: Any, line: str) -> Any:
         for word in shlex.split(line):
             flag = word.split("=", 1)[0]
             if flag.startswith("-") and flag not in known:
-                near = difflib.get_close_matches(flag, known, 1)
-                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-                raise UsageError(f"no option {flag}: {hint}") from None
+                raise UsageError(f"no option {flag}: {hint(flag, known)}") from None
         raise failure
 
 

@@ -75,3 +75,9 @@ class ClientNames:
 
     def spin(self) -> None:
         """Nothing: replies are taken in as they arrive. Once it had to be called."""
+
+    def spin_thread(self, interval: float = 1) -> None:
+        """Nothing, as `spin`: there is a thread that takes replies in, always."""
+
+    def stop_spin_thread(self) -> None:
+        """Nothing, as `spin_thread`."""

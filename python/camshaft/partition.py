@@ -76,10 +76,20 @@ def distribution(dist: str) -> Map:
 
 
 def sliceable(seq: Any) -> Any:
-    """`seq` itself if it has a length and slices, else its items as a list (dicts, sets, generators, ...)."""
+    """`seq` itself if it has a length and slices, else its items as a list (dicts, sets, generators, ...).
+
+    TypeError for what has no items.
+    """
     if hasattr(seq, "__len__") and hasattr(seq, "__getitem__") and not isinstance(seq, dict):
         return seq
+    check_iterable(seq)
     return list(seq)
+
+
+def check_iterable(seq: Any) -> None:
+    """TypeError, in one line, unless `seq` has items."""
+    if not (hasattr(seq, "__iter__") or hasattr(seq, "__getitem__")):
+        raise TypeError(f"a sequence is needed, or something else with items, not {seq!r} ({type(seq).__name__})")
 
 
 def _is_array(obj: Any) -> bool:

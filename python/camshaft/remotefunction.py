@@ -28,8 +28,21 @@ def parallel(
     return lambda f: ParallelFunction(view, f, dist=dist, block=block, ordered=ordered, **flags)
 
 
+class _SignatureOfFunction:
+    """`__signature__` of an object that calls its `func`; the class keeps its own."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            raise AttributeError("__signature__")
+        import inspect
+
+        return inspect.signature(instance.func)
+
+
 class RemoteFunction:
     """`func` called through `view`, with `flags` set for the call; `block` None follows the view's."""
+
+    __signature__ = _SignatureOfFunction()
 
     def __init__(self, view: View, f: Callable[..., Any], block: bool | None = None, **flags: Any) -> None:
         self.view = view
@@ -40,12 +53,6 @@ class RemoteFunction:
         documentation = getattr(f, "__doc__", None)
         if documentation:
             self.__doc__ = f"{type(self).__name__} wrapping:\n{documentation}"
-
-    @property
-    def __signature__(self) -> Any:
-        import inspect
-
-        return inspect.signature(self.func)
 
     def _blocks(self) -> bool:
         return self.view.block if self.block is None else self.block

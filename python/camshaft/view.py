@@ -8,7 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .asyncresult import AsyncResult, Reader
+from .limits import at
 from .metadata import ExecuteReply, read_metadata
+from .nearest import hint
 from .records import trim
 from .replies import read_p5
 from .serialize import PrePickled, Reference, official
@@ -53,7 +55,8 @@ class View:
         """Set several flags; returns the view, for chaining. KeyError for an unknown one."""
         for name in flags:
             if name not in self._flag_names:
-                raise KeyError(f"no flag {name!r}: a {type(self).__name__} has {', '.join(self._flag_names)}")
+                has = hint(name, self._flag_names, f"a {type(self).__name__} has")
+                raise KeyError(f"no flag {name!r}: {has}")
         for name, value in flags.items():
             setattr(self, name, value)
         return self
@@ -170,7 +173,7 @@ class View:
     def _own(self, jobs: Any) -> Any:
         if jobs is None:
             return list(self.history)
-        return self.history[jobs] if isinstance(jobs, int) else jobs
+        return at(self.history, jobs) if isinstance(jobs, int) else jobs
 
     def abort(self, jobs: Any = None, targets: Any = None, block: bool | None = None) -> Any:
         """As Client.abort; None means what this view has outstanding."""
@@ -198,9 +201,9 @@ class View:
         """As Client.get_result; indexes are into this view's history (default: its last message)."""
         wanted = -1 if indices_or_msg_ids is None else indices_or_msg_ids
         if isinstance(wanted, int):
-            wanted = self.history[wanted]
+            wanted = at(self.history, wanted)
         elif isinstance(wanted, list | tuple):
-            wanted = [self.history[item] if isinstance(item, int) else item for item in wanted]
+            wanted = [at(self.history, item) if isinstance(item, int) else item for item in wanted]
         return self.client.get_result(wanted, block=self.block if block is None else block, owner=owner)
 
     def _wanted(self, targets: Any) -> Any:

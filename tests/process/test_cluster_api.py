@@ -45,6 +45,22 @@ def test_it_can_be_started_again(processes: Processes) -> None:
     cluster.stop_cluster_sync()
 
 
+def test_a_second_start_is_refused_and_the_first_goes_on(processes: Processes) -> None:
+    cluster = make(processes, n=1)
+    with cluster as rc:
+        for again in (cluster.start_cluster_sync, cluster.start_and_connect_sync, cluster.start_controller_sync):
+            with pytest.raises(RuntimeError, match="runs already: stop it first"):
+                again()
+        assert rc[:].apply_sync(abs, -1) == [1]
+        for wrong in ("SIGNIT", 999):
+            with pytest.raises(ValueError, match=f"no signal {wrong!r}"):
+                cluster.signal_engines_sync(wrong)
+        cluster.signal_engines_sync("SIGINT")  # names are as good as numbers; an idle engine ignores this one
+        assert rc[:].apply_sync(abs, -2) == [2]
+        with pytest.raises(ValueError, match="number of engines, must be at least 0"):
+            cluster.scale_sync(-1)
+
+
 async def test_async_with(processes: Processes) -> None:
     ticks = 0
 

@@ -138,7 +138,7 @@ def test_pxconfig_with_a_suffix(shell: InteractiveShell, view: Any) -> None:
 
 
 def test_a_misspelt_option_names_the_nearest(shell: InteractiveShell, view: Any) -> None:
-    with pytest.raises(UsageError, match="no option --nobock: did you mean --noblock"):
+    with pytest.raises(UsageError, match="no option --nobock: did you mean '--noblock'"):
         shell.run_cell_magic("px", "--nobock", "1")
     with pytest.raises(UsageError, match="--targets nonsense"):
         shell.run_cell_magic("px", "--targets nonsense", "1")

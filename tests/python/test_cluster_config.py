@@ -65,7 +65,7 @@ def test_traits_of_a_launcher_are_gathered_from_general_to_special() -> None:
 def test_bad_configuration(profile: Path) -> None:
     with pytest.raises(TypeError, match="a traitlets Config or a dict"):
         Cluster(profile_dir=profile, config=3)
-    with pytest.raises(ValueError, match="at least one engine"):
+    with pytest.raises(ValueError, match="at least 1"):
         Cluster(profile_dir=profile, config={"Cluster": {"n": 0}})
     (profile / "ipcluster_config.py").write_text("c.Cluster.n = 2\n1/0\n")
     with pytest.warns(UserWarning, match="ZeroDivisionError"):

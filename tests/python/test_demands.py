@@ -95,7 +95,7 @@ def test_flags_for_one_call(rc, core):
     assert view.map_sync(abs, [-1, -2], priority=7) == [1, 2]
     assert sent(core) == {"priority": 7}
     assert view.priority == 0
-    with pytest.raises(KeyError, match="no flag 'prio'"):
+    with pytest.raises(TypeError, match="no argument .prio.: did you mean .priority."):
         view.map(abs, [1], prio=7)
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _binaries, foreign_launcher
 from ..connection import _current_profile, _short
+from ..limits import whole_number
+from ..nearest import hint
 from .configured import settings
 from .notices import ExitCallback, Watch
 from .processes import lives, processes_of, read_record
@@ -67,7 +69,13 @@ class ClusterBase:
         load_profile: bool = True,
         config: Any = None,
         log_level: int | str = 20,
+        parent: Any = None,
+        log: Any = None,
+        **unknown: Any,
     ) -> None:
+        for name in unknown:
+            known = ClusterBase.__init__.__annotations__
+            raise TypeError(f"Cluster() has no argument {name!r}: {hint(name, known)}")
         for short, long in ((engines, engine_launcher_class), (controller, controller_launcher_class)):
             if short is not None and long is not None:
                 raise TypeError("give either engines= and controller= or the launcher classes, not both")
@@ -85,15 +93,17 @@ class ClusterBase:
             return given if given not in (None, "", ()) else values.get(f"Cluster.{name}") or default
 
         self.n: int | None = n if n is not None else values.get("Cluster.n")
-        if self.n is not None and self.n < 1:
-            raise ValueError(f"n={self.n}: a cluster has at least one engine")
+        if self.n is not None:
+            self.n = whole_number("n, the number of engines,", self.n, 1)
         self.engine_timeout = float(trait("engine_timeout", engine_timeout, 60.0))
         self.shutdown_atexit = shutdown_atexit
+        self.load_profile, self.delay, self.log_level = load_profile, delay, log_level  # as they were given
         self.controller_ip: str = trait("controller_ip", controller_ip, "")
         self.controller_location: str = trait("controller_location", controller_location, "")
         self.controller_args: list[str] = list(trait("controller_args", controller_args, ()))
         if send_engines_connection_env is None:
             send_engines_connection_env = bool(values.get("Cluster.send_engines_connection_env", True))
+        self.send_engines_connection_env = send_engines_connection_env
         self._options: dict[str, Any] = {
             "engine_args": list(engine_args),
             "environment": list((environment or {}).items()),
@@ -143,6 +153,16 @@ class ClusterBase:
         if str(folder.parent) == self.ipython_dir and folder.name.startswith("profile_"):
             return folder.name.removeprefix("profile_")
         return self.profile_dir
+
+    @property
+    def engine_launcher_class(self) -> str:
+        """The name of the launcher of engines."""
+        return self._engine_launcher[0]
+
+    @property
+    def controller_launcher_class(self) -> str:
+        """The name of the launcher of the controller."""
+        return self._controller_launcher[0]
 
     @property
     def cluster_file(self) -> str:

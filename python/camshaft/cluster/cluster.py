@@ -50,7 +50,7 @@ class Cluster(ClusterTwins):
     progress: show engines coming up; default: when somebody watches (a terminal or a notebook).
     load_profile: read the ipcluster_config files of the profile (c.Cluster.n, c.SlurmLauncher.queue, ...).
     config: a traitlets Config, or {'Cluster': {'n': 4}}, which goes before those; arguments go before both.
-    delay, log_level: accepted for compatibility; they have no effect.
+    delay, log_level, log, parent: accepted for compatibility; they have no effect.
     """
 
     def __enter__(self) -> Client:

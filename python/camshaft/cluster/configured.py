@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..config.files import files_of, places, says_something
+from ..nearest import hint
 
 
 def settings(config: Any, profile_dir: str, load_profile: bool) -> dict[str, Any]:
@@ -28,7 +29,19 @@ def settings(config: Any, profile_dir: str, load_profile: bool) -> dict[str, Any
         from ..config.loading import of_object
 
         values |= of_object(config).values()
+    _warn_of_unknown(values)
     return values
+
+
+def _warn_of_unknown(values: Mapping[str, Any]) -> None:
+    """A warning for each trait of Cluster that does not exist."""
+    from .base import ClusterBase
+
+    known = [name for name in ClusterBase.__init__.__annotations__ if name not in ("unknown", "return")]
+    for key in values:
+        owner, _, trait = key.partition(".")
+        if owner == "Cluster" and trait not in known:
+            warnings.warn(f"{key} has no effect: {hint(trait, known)}", UserWarning, stacklevel=5)
 
 
 def launcher_options(values: Mapping[str, Any], name: str, *, controller: bool) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _binaries
 from .base import GRACE, STOP_PATIENCE, ClusterBase
-from .processes import lives, send_signal
+from .processes import lives, send_signal, signal_number
 
 if TYPE_CHECKING:
     from typing import Self
@@ -67,6 +67,7 @@ class ClusterLife(ClusterBase):
 
         RuntimeError, with the end of the log that explains it, when something does not come up; nothing is left then.
         """
+        self._check_not_running()
         try:
             self._launch(_binaries.find("ipcontroller") if self._controller_cmd is None else None)
             self._await_set(self._start_set(n, None))
@@ -142,18 +143,22 @@ class ClusterLife(ClusterBase):
             self.stop_engines_sync(name)
             self.start_engines_sync(n, name)
 
-    def signal_engines_sync(self, signum: int, engine_set_id: str | None = None) -> None:
-        """Send a signal to the engine processes of one set, or of all."""
+    def signal_engines_sync(self, signum: int | str, engine_set_id: str | None = None) -> None:
+        """Send a signal (a number, or a name such as 'SIGINT') to the engine processes of one set, or of all.
+
+        ValueError for a signal that does not exist.
+        """
+        number = signal_number(signum)
         if self._core is None and not self._attached:
             raise RuntimeError("this cluster is not running: start it first")
         ours = self._own_sets()
         for name in self._chosen_sets(engine_set_id):
             if name in ours:
                 assert self._core is not None
-                self._core.signal_engines(int(signum), name)
+                self._core.signal_engines(number, name)
                 continue
             for state in self._recorded()[1].get(name, {}).values():
-                send_signal(state["pid"], state.get("birth", ""), int(signum))
+                send_signal(state["pid"], state.get("birth", ""), number)
 
     def stop_cluster_sync(self) -> None:
         """Stop engines and controller; does nothing when nothing runs."""
@@ -187,8 +192,7 @@ class ClusterLife(ClusterBase):
     # -- inside -------------------------------------------------------------------------------------------------------
 
     def _launch(self, found: str | None) -> None:
-        if self._attached or self.running:
-            raise RuntimeError(f"{self!r} runs already")
+        self._check_not_running()
         self._forget_core()
         self._core = self._make_core([found] if found is not None else self._controller_cmd or [])
         try:
@@ -197,6 +201,10 @@ class ClusterLife(ClusterBase):
             self._forget_core()
             raise
         self._stop_at_exit()
+
+    def _check_not_running(self) -> None:
+        if self._attached or self.running:
+            raise RuntimeError(f"{self!r} runs already: stop it first, or start_engines() for more engines")
 
     def _abandon(self) -> None:
         """Stop what was started, whatever comes; used when a start fails or is interrupted."""

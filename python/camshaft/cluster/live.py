@@ -101,7 +101,7 @@ class ControllerProcess(_Live):
             Path(self.log_file).unlink(missing_ok=True)
         return text
 
-    def signal(self, signum: int) -> None:
+    def signal(self, signum: int | str) -> None:
         """Send it a signal."""
         self.cluster._signal_controller(signum)
 
@@ -175,7 +175,7 @@ class EngineProcess(_Live):
         """The text of its log, or the last `lines` of it."""
         return tail(self.log_file, lines)
 
-    def signal(self, signum: int) -> None:
+    def signal(self, signum: int | str) -> None:
         """Send it a signal."""
         self.cluster._signal_process(self.engine_set, self.index, signum)
 
@@ -230,7 +230,7 @@ class EngineSet(_Live, Mapping[int, EngineProcess]):
         codes = [engine["exit_code"] for engine in self._members().values()]
         return None if None in codes else next((code for code in codes if code), 0)
 
-    def signal(self, signum: int) -> None:
+    def signal(self, signum: int | str) -> None:
         """Send all of them a signal."""
         self.cluster.signal_engines_sync(signum, self.name)
 

@@ -98,12 +98,19 @@ class ClusterManager:
 
     def get_cluster(self, cluster_id: str) -> Cluster:
         """The cluster of that key; KeyError when there is none."""
+        self._check(cluster_id)
         return self.clusters[cluster_id]
 
     def remove_cluster(self, cluster_id: str) -> None:
         """Forget the cluster of that key, whether it runs or not; KeyError when there is none."""
+        self._check(cluster_id)
         del self.clusters[cluster_id]
         self._ran.discard(cluster_id)
+
+    def _check(self, key: str) -> None:
+        if key not in self.clusters:
+            known = f"there are {', '.join(self.clusters)}" if self.clusters else "load_clusters() finds those that run"
+            raise KeyError(f"no cluster {key!r}: {known}")
 
 
 def clean_cluster_files(

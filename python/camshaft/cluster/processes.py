@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..nearest import hint
+
 
 def is_alive(pid: int | None, birth: str = "") -> bool:
     """Whether the process lives that had this number and `birth` ("<boot id>:<start tick>"; "": not known).
@@ -51,6 +53,19 @@ def send_signal(pid: int, birth: str, signum: int) -> bool:
     finally:
         os.close(handle)
     return True
+
+
+def signal_number(sig: int | str) -> int:
+    """The number of a signal that is given by its number or its name. ValueError when there is none."""
+    import signal
+
+    try:
+        return int(signal.Signals[sig] if isinstance(sig, str) else signal.Signals(sig))
+    except (KeyError, ValueError):
+        if not isinstance(sig, str) and sig in (0, *signal.valid_signals()):
+            return int(sig)
+        names = [one.name for one in signal.Signals]
+        raise ValueError(f"no signal {sig!r}: {hint(str(sig), names)}") from None
 
 
 def read_record(file: str | os.PathLike[str]) -> dict[str, Any]:

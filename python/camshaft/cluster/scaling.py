@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from ..limits import whole_number
 from .policy import Policy, choose_to_leave
 from .single import ClusterEngines
 
@@ -72,8 +73,7 @@ class ClusterScaling(ClusterEngines):
     def _scale(
         self, n: int, drain: bool, timeout: float | None, *, idle_only: bool, cancelled: Callable[[], bool]
     ) -> list[int]:
-        if n < 0:
-            raise ValueError(f"scale({n}): a number of engines is not negative")
+        n = whole_number("n, the number of engines,", n, 0)
         with self._scaling:
             steward = self._steward()
             have = len(steward)

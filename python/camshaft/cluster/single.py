@@ -13,7 +13,7 @@ from .files import ClusterFiles
 from .life import ClusterLife
 from .live import ControllerProcess, EngineProcess, EngineSet
 from .notices import ProcessExit, Watch
-from .processes import send_signal, tail
+from .processes import send_signal, signal_number, tail
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -116,13 +116,14 @@ class ClusterEngines(ClusterLife, ClusterFiles):
             steward.shutdown(engine, restart=True, block=False)
         return self._newcomer(before, place)
 
-    def signal_engine_sync(self, engine: int, signum: int) -> None:
+    def signal_engine_sync(self, engine: int, signum: int | str) -> None:
         """Send a signal to one engine, which gets it while it runs user code too. IndexError when there is no such."""
+        signum = signal_number(signum)
         place = self._place(engine)
         if place is not None:
             self._signal_process(*place, signum)
         else:
-            self._steward().send_signal(int(signum), engine, block=True)
+            self._steward().send_signal(signum, engine, block=True)
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -166,19 +167,19 @@ class ClusterEngines(ClusterLife, ClusterFiles):
             return {"pid": state["pid"], "log_file": state.get("output_file", ""), "exit_code": None}
         return self._core.snapshot()["controller_process"] if self._core is not None else None
 
-    def _signal_controller(self, signum: int) -> None:
+    def _signal_controller(self, signum: int | str) -> None:
         state, _ = self._recorded()
-        if state is None or not send_signal(state["pid"], state.get("birth", ""), int(signum)):
+        if state is None or not send_signal(state["pid"], state.get("birth", ""), signal_number(signum)):
             raise RuntimeError("the controller does not run")
 
-    def _signal_process(self, name: str, index: int, signum: int) -> None:
+    def _signal_process(self, name: str, index: int, signum: int | str) -> None:
         if name in self._own_sets():
             assert self._core is not None
-            self._core.signal_engine(name, index, int(signum))
+            self._core.signal_engine(name, index, signal_number(signum))
             return
         state = self._recorded()[1].get(name, {}).get(index)
         if state is not None:
-            send_signal(state["pid"], state.get("birth", ""), int(signum))
+            send_signal(state["pid"], state.get("birth", ""), signal_number(signum))
 
     def _stop_process(self, name: str, index: int) -> None:
         pid = self.engine_sets.get(name, {}).get(index, {}).get("pid")

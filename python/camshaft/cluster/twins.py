@@ -45,7 +45,7 @@ class ClusterTwins(ClusterScaling):
         """See `restart_engines_sync`."""
         await asyncio.to_thread(self.restart_engines_sync, engine_set_id)
 
-    async def signal_engines(self, signum: int, engine_set_id: str | None = None) -> None:
+    async def signal_engines(self, signum: int | str, engine_set_id: str | None = None) -> None:
         """See `signal_engines_sync`."""
         self.signal_engines_sync(signum, engine_set_id)
 
@@ -65,7 +65,7 @@ class ClusterTwins(ClusterScaling):
         """See `restart_engine_sync`."""
         return await asyncio.to_thread(self.restart_engine_sync, engine)
 
-    async def signal_engine(self, engine: int, signum: int) -> None:
+    async def signal_engine(self, engine: int, signum: int | str) -> None:
         """See `signal_engine_sync`."""
         await asyncio.to_thread(self.signal_engine_sync, engine, signum)
 
