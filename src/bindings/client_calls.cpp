@@ -114,9 +114,8 @@ bool KnownCalls::unchanged(const Known& known, const PyFunctionObject& function)
       (function.func_dict != nullptr && PyDict_GET_SIZE(function.func_dict) != 0))
     return false;
   std::size_t seen = 0;
-  const bool equal = for_each_note(function, [&](PyObject* each) {
-    return seen < known.notes.size() && same(each, known.notes[seen++].ptr());
-  });
+  const bool equal = for_each_note(
+      function, [&](PyObject* each) { return seen < known.notes.size() && same(each, known.notes[seen++].ptr()); });
   return equal && seen == known.notes.size();
 }
 

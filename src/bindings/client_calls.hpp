@@ -1,7 +1,8 @@
 // bindings/client_calls.hpp: functions that a load-balanced view has sent before, sent again without asking Python what
 // cannot have changed meanwhile: the pickle of the function, the metadata of the task.
-// Thread: with the GIL. Owns: copies of pickles and metadata; the functions' code objects, which name them; no function.
-// Errors: Python exceptions of pickling. What it cannot do, or no longer, it leaves to the long way: submit gives None.
+// Thread: with the GIL. Owns: copies of pickles and metadata; the functions' code objects, which name them; no
+// function. Errors: Python exceptions of pickling. What it cannot do, or no longer, it leaves to the long way: submit
+// gives None.
 #pragma once
 #include <nanobind/nanobind.h>
 
@@ -30,7 +31,7 @@ class KnownCalls final {
 
  private:
   struct Known {
-    nanobind::object code;                // by whose address it is found
+    nanobind::object code;  // by whose address it is found
     nanobind::object name, qualname, module;
     bool by_name = false;                 // readers import it, so what follows does not matter
     nanobind::object defaults, doc;       // null where the function has none

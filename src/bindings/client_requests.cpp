@@ -57,8 +57,7 @@ nb::list msg_ids(const PyRequests& self) {
 nb::list small_results(const PyRequests& self) {
   const nb::object made = nb::steal(owned(PyList_New(static_cast<Py_ssize_t>(self.they.size()))));
   Py_ssize_t n = 0;
-  for (const RequestPtr& request : self.they)
-    PyList_SET_ITEM(made.ptr(), n++, small_bytes(*request).release().ptr());
+  for (const RequestPtr& request : self.they) PyList_SET_ITEM(made.ptr(), n++, small_bytes(*request).release().ptr());
   return nb::borrow<nb::list>(made);
 }
 

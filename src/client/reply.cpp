@@ -6,6 +6,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "core/flat_json.hpp"
+
 namespace camshaft::client {
 
 namespace {
@@ -76,6 +78,14 @@ ReplyFacts read_facts(const Reply& reply) {
     });
     facts.from_engine = facts.status != Status::error || engine_named;
   }
+  const bool flat = read_flat(reply.metadata.view(), [&](std::string_view key, const FlatValue& value) {
+    if (key == "outputs") {
+      if (const auto count = value.integer<std::size_t>()) facts.outputs = *count;
+    } else if (key == "engine" && value.string()) {
+      facts.engine.value.assign(*value.string());
+    }
+  });
+  if (flat) return facts;
   for_each_field(reply.metadata.view(), [&](std::string_view key, simdjson::ondemand::value value) {
     if (key == "outputs") {
       std::uint64_t count = 0;
@@ -89,6 +99,15 @@ ReplyFacts read_facts(const Reply& reply) {
 }
 
 Blob text_field(const Blob& object, std::string_view key) {
+  std::optional<std::string_view> text;
+  const bool flat = read_flat(object.view(), [&](std::string_view name, const FlatValue& member) {
+    if (name == key && !text) text = member.string().value_or("");
+  });
+  if (flat) {
+    if (!text || text->empty()) return {};
+    return {object.owner,
+            object.bytes.subspan(static_cast<std::size_t>(text->data() - object.view().data()), text->size())};
+  }
   simdjson::ondemand::document document;
   simdjson::ondemand::value value;
   if (parser.iterate(pad(object.view())).get(document) != simdjson::SUCCESS ||

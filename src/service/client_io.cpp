@@ -437,7 +437,7 @@ void ClientIo::take_reply(wire::Parts parts) {
     on_connection_reply(parts);
     return;
   }
-  if (const std::string prefix = question_prefix(); parent.view().starts_with(prefix)) {
+  if (const std::string& prefix = question_prefix(); parent.view().starts_with(prefix)) {
     std::uint64_t question = 0;
     const std::string_view number = parent.view().substr(prefix.size());
     std::from_chars(number.data(), number.data() + number.size(), question);

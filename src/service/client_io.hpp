@@ -72,7 +72,7 @@ class ClientIo final {
   void ask_all(client::Channel channel);
   void ask_again(client::Channel channel);
   void resume_engine(EngineNumber number, const EngineId& id);
-  std::string question_prefix() const { return connection_id_ + "_"; }
+  const std::string& question_prefix() const { return question_prefix_; }
   void ask_fates(client::Channel channel, const EngineId& engine, std::vector<MsgId> ids);
   void on_fates(const wire::Parts& parts, std::uint64_t question);
   void on_notification(Frames frames);
@@ -110,6 +110,7 @@ class ClientIo final {
   const ClientOptions options_;
   const std::shared_ptr<ClientBoard> board_;
   const std::string connection_id_;  // msg_id of connection requests
+  const std::string question_prefix_ = connection_id_ + "_";
 
   net::Context context_;
   net::Loop loop_;

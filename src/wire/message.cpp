@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "core/date.hpp"
+#include "core/flat_json.hpp"
 #include "wire/batch.hpp"
 #include "wire/json.hpp"
 
@@ -71,17 +72,35 @@ bool read_members(std::string_view json, Take take) {
   return document.current_location().get(rest) != simdjson::SUCCESS;
 }
 
-// Values of another type are left out, as if they were missing.
-void assign(std::string* target, simdjson::ondemand::value& value) {
-  std::string_view text;
-  if (target != nullptr && value.get_string().get(text) == simdjson::SUCCESS) target->assign(text);
+// Calls `take(key, FlatValue)` for each plain member, those of the usual flat texts without a general parser; values of
+// another kind are left out, as if they were missing. False unless `json` is one whole object and nothing else. Each
+// member may be seen twice, the second time as it is.
+template <class Take>
+bool read_plain_members(std::string_view json, Take take) {
+  if (read_flat(json, take)) return true;
+  return read_members(json, [&](std::string_view key, simdjson::ondemand::value& value) {
+    std::string_view text;
+    std::int64_t number = 0;
+    bool flag = false;
+    if (value.get_string().get(text) == simdjson::SUCCESS) {
+      take(key, FlatValue{FlatValue::Kind::string, text});
+    } else if (value.get_int64().get(number) == simdjson::SUCCESS) {
+      take(key, FlatValue{FlatValue::Kind::integer, std::to_string(number)});
+    } else if (value.get_bool().get(flag) == simdjson::SUCCESS) {
+      take(key, FlatValue{FlatValue::Kind::literal, flag ? "true" : "false"});
+    }
+  });
+}
+
+void assign(std::string* target, const FlatValue& value) {
+  if (target != nullptr && value.kind == FlatValue::Kind::string) target->assign(value.text);
 }
 
 }  // namespace
 
 Result<Header> parse_header(std::string_view json) {
   Header header;
-  const bool whole = read_members(json, [&](std::string_view key, simdjson::ondemand::value& value) {
+  const bool whole = read_plain_members(json, [&](std::string_view key, const FlatValue& value) {
     assign(key == "msg_id"     ? &header.msg_id.value
            : key == "msg_type" ? &header.msg_type
            : key == "session"  ? &header.session.value
@@ -98,29 +117,23 @@ Result<Header> parse_header(std::string_view json) {
 
 Result<ReplyStatus> parse_reply_status(std::string_view metadata_json) {
   ReplyStatus reply;
-  const bool whole = read_members(metadata_json, [&](std::string_view key, simdjson::ondemand::value& value) {
-    bool flag;
-    if (key == "dependencies_met" || key == "recalled") {
-      bool& target = key == "recalled" ? reply.recalled : reply.dependencies_met;
-      if (value.get_bool().get(flag) == simdjson::SUCCESS) target = flag;
-      return;
+  const bool whole = read_plain_members(metadata_json, [&](std::string_view key, const FlatValue& value) {
+    if (key == "dependencies_met") {
+      reply.dependencies_met = value.boolean().value_or(reply.dependencies_met);
+    } else if (key == "recalled") {
+      reply.recalled = value.boolean().value_or(reply.recalled);
+    } else if (key == "took_us") {
+      const auto microseconds = value.integer<std::int64_t>();
+      if (microseconds && *microseconds >= 0) reply.took = std::chrono::microseconds(*microseconds);
+    } else if (key == "batch") {
+      reply.batches = value.integer<std::int64_t>() == kBatchVersion;
+    } else {
+      assign(key == "status"    ? &reply.status
+             : key == "started" ? &reply.started
+             : key == "engine"  ? &reply.engine
+                                : nullptr,
+             value);
     }
-    if (key == "took_us") {
-      std::int64_t microseconds;
-      if (value.get_int64().get(microseconds) == simdjson::SUCCESS && microseconds >= 0)
-        reply.took = std::chrono::microseconds(microseconds);
-      return;
-    }
-    if (key == "batch") {
-      std::int64_t version = 0;
-      reply.batches = value.get_int64().get(version) == simdjson::SUCCESS && version == kBatchVersion;
-      return;
-    }
-    assign(key == "status"    ? &reply.status
-           : key == "started" ? &reply.started
-           : key == "engine"  ? &reply.engine
-                              : nullptr,
-           value);
   });
   if (!whole) return Error{Errc::bad_json, "the metadata of a reply is not a JSON object"};
   return reply;
@@ -128,6 +141,13 @@ Result<ReplyStatus> parse_reply_status(std::string_view metadata_json) {
 
 std::optional<MsgId> parent_id(std::string_view parent_json) {
   if (parent_json.size() <= 2) return std::nullopt;
+  std::string_view id, type;
+  const bool flat = read_flat(parent_json, [&](std::string_view key, const FlatValue& value) {
+    if (value.kind != FlatValue::Kind::string) return;
+    if (key == "msg_id") id = value.text;
+    if (key == "msg_type") type = value.text;
+  });
+  if (flat) return id.empty() || type.empty() ? std::nullopt : std::optional(MsgId(std::string(id)));
   auto header = parse_header(parent_json);
   if (!header) return std::nullopt;
   return std::move(header->msg_id);
@@ -150,18 +170,19 @@ std::string make_header(const MsgId& id, std::string_view type, const SessionId&
   // Ids, types and dates are ours and plain ASCII; only the user name may need escaping.
   const std::string who = quote(username);
   const std::string when = format_date(date);
-  const std::array<std::string_view, 13> pieces = {R"({"msg_id":")",
-                                                   id.value,
-                                                   R"(","msg_type":")",
-                                                   type,
-                                                   R"(","username":)",
+  // What differs between messages stands together, at the end: so batches of them are short.
+  const std::array<std::string_view, 13> pieces = {R"({"username":)",
                                                    who,
                                                    R"(,"session":")",
                                                    session.value,
-                                                   R"(","date":")",
-                                                   when,
                                                    R"(","version":")",
                                                    kProtocolVersion,
+                                                   R"(","msg_type":")",
+                                                   type,
+                                                   R"(","msg_id":")",
+                                                   id.value,
+                                                   R"(","date":")",
+                                                   when,
                                                    "\"}"};
   std::size_t size = 0;
   for (const std::string_view piece : pieces) size += piece.size();
