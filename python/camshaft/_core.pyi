@@ -277,6 +277,14 @@ class EngineRequest:
     def drop(self) -> None:
         """No answer at all."""
 
+class EngineFunctions:
+    """Functions that this engine has read before."""
+
+    def learn(self, pickle: bytes, function: object | None) -> None:
+        """What the pickle gives: `function` while nobody changes it, or, if that is None, a new object each time."""
+    def call(self, request: EngineRequest) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | None:
+        """(f, args, kwargs) of a small request whose function is known; None when it has to be unpacked the long way."""
+
 def end_with_parent(parent: int) -> None:
     """Let the kernel kill this process when its parent, which has one thread, ends."""
 
@@ -307,6 +315,8 @@ class EngineCore:
     ) -> None: ...
     def next(self) -> EngineRequest | bool | None:
         """The next request; None when the engine is to stop; False after `interject`. Waits without the GIL."""
+    def functions(self, namespace: dict[str, Any], codec: str) -> EngineFunctions:
+        """For requests in `codec` that run in the namespace of `__main__`."""
     def interject(self) -> None:
         """Let next() return False as soon as nothing runs. From any thread."""
     def write(self, parent: EngineParent | None, to_stderr: bool, text: str) -> None: ...

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "bindings/client_requests.hpp"
+#include "bindings/functions.hpp"
 
 namespace nb = nanobind;
 
@@ -47,11 +48,6 @@ bool for_each_note(const PyFunctionObject& function, Visit visit) {
   return true;
 }
 
-PyObject* main_namespace() {
-  PyObject* main = PyDict_GetItemString(PyImport_GetModuleDict(), "__main__");  // borrowed
-  return main != nullptr && PyModule_Check(main) ? PyModule_GetDict(main) : nullptr;
-}
-
 // Whether module and qualified name still lead to the function.
 bool leads_to(PyObject* function, PyObject* module, const std::vector<nb::object>& path) {
   PyObject* start = PyDict_GetItemWithError(PyImport_GetModuleDict(), module);  // borrowed
@@ -76,10 +72,11 @@ KnownCalls::KnownCalls(service::ClientService& service, std::shared_ptr<Returned
       no_arguments_(pickled(nb::tuple())) {}
 
 void KnownCalls::learn(nb::handle function, std::uint64_t generation, nb::str metadata, nb::bytes pickle) {
-  if (Py_TYPE(function.ptr()) != &PyFunction_Type) throw nb::type_error("only functions can be learned");
+  const PyFunctionObject* object = as_function(function.ptr());
+  if (object == nullptr) throw nb::type_error("only functions can be learned");
+  const PyFunctionObject& parts = *object;
   if (generation != generation_ || known_.size() >= kMostFunctions) known_.clear();
   generation_ = generation;
-  const auto& parts = *reinterpret_cast<PyFunctionObject*>(function.ptr());
   Known known;
   known.code = shared(parts.func_code);
   known.name = shared(parts.func_name);
@@ -108,10 +105,8 @@ bool KnownCalls::unchanged(const Known& known, const PyFunctionObject& function)
   if (known.by_name)
     return leads_to(const_cast<PyObject*>(reinterpret_cast<const PyObject*>(&function)), known.module.ptr(),
                     known.path);
-  if (function.func_globals != main_namespace() || function.func_closure != nullptr ||
-      function.func_kwdefaults != nullptr || function.func_defaults != known.defaults.ptr() ||
-      !same(function.func_doc, known.doc.ptr()) ||
-      (function.func_dict != nullptr && PyDict_GET_SIZE(function.func_dict) != 0))
+  if (function.func_globals != main_namespace() || !is_bare(function) ||
+      function.func_defaults != known.defaults.ptr() || !same(function.func_doc, known.doc.ptr()))
     return false;
   std::size_t seen = 0;
   const bool equal = for_each_note(
@@ -125,13 +120,12 @@ Blob KnownCalls::pickled(nb::tuple args) const {
 
 nb::object KnownCalls::submit(nb::handle function, nb::tuple args) {
   returned_->release();
-  if (Py_TYPE(function.ptr()) != &PyFunction_Type) return nb::none();
-  const auto& parts = *reinterpret_cast<PyFunctionObject*>(function.ptr());
-  const auto found = known_.find(parts.func_code);
+  const PyFunctionObject* parts = as_function(function.ptr());
+  const auto found = parts == nullptr ? known_.end() : known_.find(parts->func_code);
   if (found == known_.end() || service_.board().generation() != generation_ || service_.closed()) return nb::none();
   for (nb::handle each : args)
     if (!is_atom(each.ptr())) return nb::none();
-  if (!unchanged(found->second, parts)) return nb::none();
+  if (!unchanged(found->second, *parts)) return nb::none();
   service::Submission submission;
   submission.channel = client::Channel::task;
   submission.msg_type = "apply_request";

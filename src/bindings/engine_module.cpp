@@ -16,6 +16,7 @@
 
 #include "bindings/bindings.hpp"
 #include "bindings/client_buffers.hpp"
+#include "bindings/engine_functions.hpp"
 #include "bindings/engine_log.hpp"
 #include "bindings/engine_memory.hpp"
 #include "bindings/engine_signals.hpp"
@@ -241,6 +242,13 @@ void bind_engine(nb::module_& m) {
            "Any other answer; `content` is JSON text.")
       .def("drop", &PyEngineRequest::drop, "No answer at all.");
 
+  nb::class_<EngineFunctions>(m, "EngineFunctions", "Functions that this engine has read before.")
+      .def("learn", &EngineFunctions::learn, nb::arg("pickle"), nb::arg("function").none(),
+           "What the pickle gives: `function` while nobody changes it; None: a new object each time.")
+      .def(
+          "call", [](EngineFunctions& self, const PyEngineRequest& request) { return self.call(request.task()); },
+          nb::arg("request"), "(f, args, kwargs) of a request; None when it has to be unpacked the long way.");
+
   nb::class_<EngineHost>(m, "EngineCore", "An engine's connection to a controller: one C++ io thread.")
       .def(nb::new_(&make_host), nb::kw_only(), nb::arg("uuid"), nb::arg("file"), nb::arg("connection") = nb::none(),
            nb::arg("location") = nb::none(), nb::arg("key") = nb::none(), nb::arg("curve_serverkey") = nb::none(),
@@ -250,6 +258,10 @@ void bind_engine(nb::module_& m) {
            nb::arg("log_descriptor") = 2, nb::arg("log_level") = 20)
       .def("next", &EngineHost::next,
            "The next request; None when the engine is to stop; False after interject. Waits without the GIL.")
+      .def(
+          "functions",
+          [](EngineHost&, nb::dict space, std::string codec) { return EngineFunctions(space, std::move(codec)); },
+          nb::arg("namespace"), nb::arg("codec"), "For requests in `codec` that run in the namespace of `__main__`.")
       .def("interject", &EngineHost::interject, "Let next() return False as soon as nothing runs. From any thread.")
       .def(
           "write",

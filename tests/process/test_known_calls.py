@@ -13,6 +13,7 @@ import pytest
 from camshaft import error
 from camshaft.serialize import choice
 from processes import ClusterUnderTest
+from processes import at_the_prompt as by_value
 
 
 def at_the_prompt(f: Any) -> Any:
@@ -135,3 +136,37 @@ def test_an_engine_that_comes_or_goes_makes_functions_unknown(cluster: Callable[
     assert shortly(view, f) == "long"
     with pytest.raises(OSError, match="closed"):
         view.apply_sync(f)
+
+
+def test_an_engine_reads_a_function_again_that_has_changed_itself(view: Any) -> None:
+    def changed() -> int:
+        import gc
+        import sys
+
+        code = sys._getframe().f_code
+        for me in gc.get_referrers(code):
+            if type(me).__name__ == "function":
+                me.calls = getattr(me, "calls", 0) + 1
+        return max(getattr(me, "calls", 0) for me in gc.get_referrers(code) if type(me).__name__ == "function")
+
+    view.targets = 0
+    f = at_the_prompt(changed)
+    assert [view.apply_sync(f) for _ in range(4)] == [1, 1, 1, 1]
+
+
+def test_arguments_are_made_anew_for_each_call(view: Any) -> None:
+    view.targets = 0
+    f = at_the_prompt(lambda *args, **kwargs: (args, kwargs.setdefault("n", len(kwargs))))
+    assert [view.apply_sync(f) for _ in range(3)] == [((), 0)] * 3
+    g = at_the_prompt(lambda items: items.append(1) or items)
+    assert [view.apply_sync(g, [0]) for _ in range(3)] == [[0, 1]] * 3
+
+
+def test_imported_functions_and_closures_run_again_and_again(view: Any) -> None:
+    assert [view.apply_sync(colorsys.rgb_to_yiq, 0, 0, 0) for _ in range(3)] == [(0, 0, 0)] * 3
+
+    def adder(n: int) -> Callable[[int], int]:
+        return lambda x: x + n
+
+    assert [view.apply_sync(by_value(adder(n)), 1) for n in (1, 2, 1, 2)] == [2, 3, 2, 3]
+    assert [view.apply_sync(len, (1, 2)) for _ in range(3)] == [2] * 3

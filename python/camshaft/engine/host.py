@@ -8,7 +8,7 @@ from _thread import get_ident
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from ..serialize import pack_result, unpack_call
+from ..serialize import CODEC, p5, pack_result, unpack_call
 from . import namespace as main_module
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
 _NOT_THE_USERS = tuple(os.path.join(_PACKAGE, part, "") for part in ("engine", "serialize"))
+
+_NONE = p5.pack_result(None)
 
 _current: Host | None = None
 
@@ -49,6 +51,7 @@ class Host:
         self._interruptible = False
         self._shell: EngineShell | None = None
         self._stand_in = main_module.ShellStandIn(self)
+        self._functions = core.functions(self.namespace, CODEC)
         self.namespace["get_ipython"] = self.get_ipython
         self._initial = set(self.namespace)
         main_module.install_shell_hook(self)
@@ -127,11 +130,20 @@ class Host:
             self.core.publish(parent, msg_type, content, metadata, buffers)
 
     def _apply(self, request: Any) -> None:
-        codec = request.codec or None
         try:
             self._interruptible = True
-            f, args, kwargs = unpack_call(request.buffers, codec, self.namespace)
-            buffers = pack_result(f(*args, **kwargs), codec)
+            call = self._functions.call(request)
+            if call is None:
+                codec = request.codec or None
+                buffers = request.buffers
+                f, args, kwargs = unpack_call(buffers, codec, self.namespace)
+                if codec is not None:
+                    p5.learn_call(self._functions, buffers, f, self.namespace)
+                buffers = pack_result(f(*args, **kwargs), codec)
+            else:
+                f, args, kwargs = call
+                result = f(*args, **kwargs)
+                buffers = _NONE if result is None else p5.pack_result(result)
             self._interruptible = False
         except BaseException as error:
             self._interruptible = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 import sys
 from collections.abc import Callable, Sequence
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from . import byvalue, choice
@@ -154,6 +155,17 @@ def _function(data: Any, out_of_band: Any, namespace: dict[str, Any] | None) -> 
 def remembered(f: Any) -> bytes | None:
     """The pickle of a plain or importable function, which stays the same while the function does; None for others."""
     return _pickled.pickle(f, byvalue.dumps) if choice.is_default() else None
+
+
+def learn_call(known: Any, buffers: Sequence[Any], f: Any, namespace: dict[str, Any]) -> None:
+    """Tell `known` (an EngineFunctions) how to read a function that unpack_call has just read as `f`."""
+    if len(buffers) != 2 or not worth_looking_up(buffers[0]):
+        return
+    data = bytes(buffers[0])
+    if _read.get(data, namespace) is f:
+        known.learn(data, f)
+    elif isinstance(f, FunctionType | BuiltinFunctionType | type):
+        known.learn(data, None)
 
 
 def _function_frames(f: Any) -> list[Any]:
