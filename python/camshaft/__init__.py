@@ -19,6 +19,7 @@ version_info = (0, 1, 0)
 
 _HOME = {
     "Client": "client",
+    "FederatedClient": "federation",
     "DirectView": "direct",
     "LoadBalancedView": "balanced",
     "BroadcastView": "broadcast",
@@ -106,6 +107,7 @@ __all__ = [
     "EngineError",
     "FIRST_COMPLETED",
     "FIRST_EXCEPTION",
+    "FederatedClient",
     "IPythonError",
     "ImpossibleDependency",
     "InvalidDependency",
@@ -170,6 +172,7 @@ if TYPE_CHECKING:
         UnmetDependency,
     )
     from .executor import ViewExecutor
+    from .federation import FederatedClient
     from .hubresult import AsyncHubResult
     from .mapresult import AsyncMapResult
     from .onengine import interactive

@@ -104,7 +104,13 @@ class ClientCore:
         """Registered engines now, {id: uuid}, in order of id."""
     @property
     def generation(self) -> int:
-        """Grows with each engine that joins or leaves."""
+        """Grows with each engine that joins or leaves, and when `reach` changes."""
+    @property
+    def reach(self) -> str:
+        """'here' while the controller is connected, 'away' while it is waited for, 'lost' once it is given up."""
+    @property
+    def pending(self) -> int:
+        """How many requests have no reply yet."""
     def wait_generation(self, seen: int, timeout: float) -> int:
         """Wait until `generation` differs from `seen` (or `timeout` seconds passed); returns it. Honours Ctrl-C."""
     def submit(

@@ -44,7 +44,7 @@ class BroadcastView(DirectView):
             metadata["label"] = self.label
         requests = self._broadcast("apply_request", "{}", metadata, buffers, ids, self.is_coalescing)
         known = self._known()
-        if self.is_coalescing:
+        if self.is_coalescing and len(requests) == 1:  # replies of several controllers do not become one
             return self._track(CoalescedResult(self.client, requests, ids, codec, fname=fname, known=known))
         return self._track(AsyncResult(self.client, requests, fname=fname, reader=apply_reader(codec), known=known))
 
@@ -77,19 +77,19 @@ class CoalescedResult(AsyncResult):
     def __init__(self, client: Any, requests: list[Any], ids: list[int], codec: str | None, **options: Any) -> None:
         super().__init__(client, requests, single=True, reader=self._read_all, **options)
         self._targets = ids
+        self._uuids = [client._engines()[number] for number in ids]
         self._codec = codec
 
     def _read_all(self, _: AsyncResult, request: Any) -> list[Any]:
-        answered = [number for _, number in json.loads(request.metadata)["broadcast_targets"]]
+        answered = [uuid for uuid, _ in json.loads(request.metadata)["broadcast_targets"]]
         values = unpack_results(request.buffers, self._codec and CODEC, len(answered))
         by_engine = dict(zip(answered, values, strict=True))
-        return [by_engine[number] for number in self._targets]
+        return [by_engine[uuid] for uuid in self._uuids]
 
     def _metadata(self) -> list[Metadata]:
         found = super()._metadata()
         if isinstance(found[0]["engine_id"], list):
-            uuids = dict(zip(found[0]["engine_id"], found[0]["engine_uuid"], strict=True))
-            found[0].update(engine_id=list(self._targets), engine_uuid=[uuids.get(i) for i in self._targets])
+            found[0].update(engine_id=list(self._targets), engine_uuid=list(self._uuids))
         return found
 
     def get_dict(self, timeout: float | None = -1) -> dict[int, Any]:

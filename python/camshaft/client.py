@@ -14,8 +14,9 @@ from . import error
 from .arguments import old_arguments
 from .asyncresult import AsyncResult
 from .connection import read_connection
+from .enginewait import EngineWait
 from .hubqueries import HubQueries
-from .limits import at, limit, whole_number
+from .limits import at, limit
 from .lowlevel import LowLevel
 from .notifier import Notifier
 from .oldnames import ClientNames
@@ -38,7 +39,7 @@ _LEAVING = 5.0
 """Seconds that engines get to answer a request to shut down."""
 
 
-class Client(Held, HubQueries, TaskControl, LowLevel, ClientNames):
+class Client(EngineWait, Held, HubQueries, TaskControl, LowLevel, ClientNames):
     """A connection to a controller.
 
     `rc[0]`, `rc[:]`, `rc[[1, 3]]` are DirectViews of engines; `rc.load_balanced_view()` lets the controller choose.
@@ -47,7 +48,8 @@ class Client(Held, HubQueries, TaskControl, LowLevel, ClientNames):
     Parameters
     ----------
     connection_info: path of a client connection file, a dict with its fields, or "tcp://host:port" of a controller of
-        ours, with `key` (default: $IPP_SESSION_KEY); default: the file of the profile.
+        ours, with `key` (default: $IPP_SESSION_KEY); default: the file of the profile. A list of those, or of ids of
+        clusters, makes a FederatedClient of them all.
     profile, profile_dir, ipython_dir, cluster_id: where that file is looked for.
     timeout: seconds to wait for a missing file, and for the controller's first answer.
     reconnect_timeout: seconds to wait for a controller that was there and is gone; then what is pending fails.
@@ -61,9 +63,17 @@ class Client(Held, HubQueries, TaskControl, LowLevel, ClientNames):
 
     block: bool = False
 
+    def __new__(cls, connection_info: Any = None, *_: Any, **__: Any) -> Client:
+        """Several controllers take another class."""
+        if cls is Client and isinstance(connection_info, list | tuple):
+            from .federation import FederatedClient
+
+            return object.__new__(FederatedClient)
+        return object.__new__(cls)
+
     def __init__(
         self,
-        connection_info: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+        connection_info: str | os.PathLike[str] | Mapping[str, Any] | list[Any] | tuple[Any, ...] | None = None,
         *,
         url_file: str | None = None,
         profile: str | None = None,
@@ -86,6 +96,8 @@ class Client(Held, HubQueries, TaskControl, LowLevel, ClientNames):
         **extra_args: Any,
     ) -> None:
         connection_info, changes = old_arguments(connection_info, url_file, extra_args, Client.__init__.__annotations__)
+        if isinstance(connection_info, list | tuple):
+            raise TypeError("several controllers are for camshaft.Client itself, or FederatedClient, not a subclass")
         info = read_connection(
             connection_info,
             profile=profile,
@@ -100,6 +112,23 @@ class Client(Held, HubQueries, TaskControl, LowLevel, ClientNames):
         if key is not None:
             info["key"] = key.decode() if isinstance(key, bytes) else key
         info, self._tunnel = through(info, sshserver, sshkey, password, timeout)
+        core = self._connect(json.dumps(info), timeout, reconnect_timeout)
+        self._begin(core, Notifier(core), profile, debug, cluster, timeout)
+        self._activate_first()
+        mismatch = other_pythons(self._engines())
+        if mismatch is not None:
+            import warnings
+
+            warnings.warn(mismatch, RuntimeWarning, stacklevel=2)
+
+    __new__.__wrapped__ = __init__  # type: ignore[attr-defined]  # what help() and others show as arguments
+
+    def _begin(
+        self, core: ClientCore, notifier: Any, profile: str | None, debug: bool, cluster: Any, timeout: float
+    ) -> None:
+        """What a client starts with, once it is connected by `core`."""
+        self._core = core
+        self._notifier = notifier
         self.profile = profile
         self.debug = debug
         self.cluster = cluster
@@ -111,14 +140,6 @@ class Client(Held, HubQueries, TaskControl, LowLevel, ClientNames):
         self._engine_table: dict[int, str] = {}
         self._ids_ever: dict[str, int] = {}
         self._codecs: tuple[int, str | None] = (-1, None)
-        self._core: ClientCore = self._connect(json.dumps(info), timeout, reconnect_timeout)
-        self._notifier = Notifier(self._core)
-        self._activate_first()
-        mismatch = other_pythons(self._engines())
-        if mismatch is not None:
-            import warnings
-
-            warnings.warn(mismatch, RuntimeWarning, stacklevel=2)
 
     @staticmethod
     def _connect(connection: str, timeout: float, reconnect_timeout: float) -> ClientCore:
@@ -206,6 +227,11 @@ class Client(Held, HubQueries, TaskControl, LowLevel, ClientNames):
         self._engines()
         return self._ids_ever
 
+    def _number_in(self, info: dict[str, Any]) -> int:
+        """The number of the engine that `info` of an error names."""
+        number: int = info["engine_id"]
+        return number if number != -1 else self._ids_by_uuid().get(info.get("engine_uuid", ""), -1)
+
     def _resolve(self, targets: Any) -> list[int]:
         self._check_open()
         return resolve(targets, self._engines())
@@ -222,65 +248,6 @@ class Client(Held, HubQueries, TaskControl, LowLevel, ClientNames):
     def _check_open(self) -> None:
         if self._core.closed:
             raise OSError("the client is closed, or its controller was shut down: make a new Client")
-
-    def wait_for_engines(
-        self,
-        n: int | None = None,
-        *,
-        timeout: float | None = -1,
-        block: bool = True,
-        interactive: bool | None = None,
-        widget: bool | None = None,
-    ) -> Future[None] | None:
-        """Wait until at least `n` engines are registered (default: as many as the `cluster` has).
-
-        `timeout` in seconds (negative or None: no limit). `interactive` shows a progress bar (default: within IPython).
-        With block=False, returns a Future. Raises TimeoutError; EngineError when an engine leaves meanwhile; TypeError
-        when `n` is unknown.
-        """
-        if n is None:
-            n = getattr(self.cluster, "n", None)
-            if n is None:
-                raise TypeError("wait_for_engines() needs n, the number of engines, when there is no cluster")
-        n = whole_number("n, the number of engines,", n, 0)
-        limit(timeout)
-        if not block:
-            return _in_thread(self._core, lambda: self._await_engines(n, timeout, False))
-        if interactive is None:
-            interactive = "IPython" in sys.modules and "IPP_NONINTERACTIVE" not in os.environ
-            interactive = interactive and sys.modules["IPython"].get_ipython() is not None
-        self._await_engines(n, timeout, interactive)
-        return None
-
-    def _await_engines(self, n: int, timeout: float | None, interactive: bool) -> None:
-        longest = limit(timeout)
-        deadline = None if longest is None else time.monotonic() + longest
-        seen = set(self._engines())
-
-        def over() -> bool:
-            self._check_open()
-            now = set(self._engines())
-            if seen - now:
-                raise error.EngineError(f"engine {min(seen - now)} left while {n} engines were waited for")
-            seen.update(now)
-            return len(now) >= n
-
-        def pause(seconds: float) -> None:
-            self._core.wait_generation(self._generation, seconds)
-
-        if interactive and not over():
-            from .progress import show_progress
-
-            in_time = show_progress("engines", "engine", n, lambda: min(n, len(self)), over, pause, 0.5, longest)
-        else:
-            in_time = over()
-            while not in_time and (deadline is None or time.monotonic() < deadline):
-                pause(1.0 if deadline is None else min(1.0, deadline - time.monotonic()))
-                in_time = over()
-        if not in_time:
-            raise error.TimeoutError(
-                f"{n} engines not ready in {longest:g} s, {len(self)} are: look at the engines' log, or start more"
-            )
 
     # -- views --------------------------------------------------------------------------------------------------------
 
@@ -529,20 +496,3 @@ class Client(Held, HubQueries, TaskControl, LowLevel, ClientNames):
         if hub:
             self._ask("shutdown_request", {})
             self.close()
-
-
-def _in_thread(core: ClientCore, work: Callable[[], None]) -> Future[None]:
-    from .threads import start_waiting
-
-    future: Future[None] = Future()
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as failure:
-            future.set_exception(failure)
-        else:
-            future.set_result(None)
-
-    start_waiting(run, core, name="camshaft-wait")
-    return future

@@ -44,6 +44,6 @@ def failure_of(request: Request, client: Client) -> error.KernelError:
     info = failure.engine_info
     if failure.ename == "TaskAborted" and not info:
         return _Cancelled(failure.evalue)
-    if info.get("engine_id", 0) == -1:
-        info["engine_id"] = client._ids_by_uuid().get(info.get("engine_uuid", ""), -1)
+    if "engine_id" in info:
+        info["engine_id"] = client._number_in(info)
     return failure

@@ -131,6 +131,15 @@ class PyClient final {
   nb::object session() const { return text(service_->session()); }
   nb::object task_scheme() const { return text(service_->task_scheme()); }
   bool closed() const { return service_->closed(); }
+  std::size_t pending() const { return service_->board().pending(); }
+  const char* reach() const {
+    switch (service_->board().reach()) {
+      case service::Reach::here: return "here";
+      case service::Reach::away: return "away";
+      case service::Reach::lost: break;
+    }
+    return "lost";
+  }
   std::uint64_t generation() const { return service_->board().generation(); }
 
   nb::dict engines() const {
@@ -363,7 +372,10 @@ void bind_client(nb::module_& module) {
       .def_prop_ro("session", &PyClient::session)
       .def_prop_ro("task_scheme", &PyClient::task_scheme)
       .def_prop_ro("closed", &PyClient::closed)
-      .def_prop_ro("generation", &PyClient::generation, "Grows with each engine that joins or leaves.")
+      .def_prop_ro("generation", &PyClient::generation, "Grows with each engine that joins or leaves, and when `reach` changes.")
+      .def_prop_ro("reach", &PyClient::reach,
+                   "'here' while the controller is connected, 'away' while it is waited for, 'lost' once given up.")
+      .def_prop_ro("pending", &PyClient::pending, "How many requests have no reply yet.")
       .def("engines", &PyClient::engines, "Registered engines now, {id: uuid}, in order of id.")
       .def("wait_generation", &PyClient::wait_generation, "seen"_a, "timeout"_a)
       .def("submit", &PyClient::submit, "channel"_a, "msg_type"_a, "content"_a = "{}", "metadata"_a = "{}",

@@ -191,6 +191,7 @@ void ClientIo::on_line_event(Channel channel, const net::SocketEvent& event) {
   if (event.kind == net::SocketEvent::Kind::handshaken) {
     changed.up = true;
     changed.lost = false;
+    if (channel == Channel::task) board_->set_reach(Reach::here);
     if (!ready_) {
       ready_if_complete();
     } else if (channel == Channel::query) {
@@ -221,9 +222,11 @@ void ClientIo::on_line_lost(Channel channel) {
   if (!resumable) give_up(channel, newest_seq_ + 1, kDrainTime);
   const Duration absence = resumable ? options_.patience : kAbsence;
   const std::uint64_t outage = ++line(channel).outages;
+  if (channel == Channel::task) board_->set_reach(Reach::away);
   loop_.at(clock_.now() + absence, [this, channel, outage] {
     if (line(channel).up || line(channel).outages != outage) return;
     line(channel).lost = true;
+    if (channel == Channel::task) board_->set_reach(Reach::lost);
     resume_.settled(channel);
     give_up(channel, newest_seq_ + 1, Duration::zero());
   });

@@ -14,7 +14,9 @@ constexpr std::chrono::microseconds kStayAwake{500};
 
 Request::Request(std::shared_ptr<ClientBoard> board, std::uint64_t seq, std::string engine, WallTime submitted,
                  std::uint64_t part_of)
-    : board_(std::move(board)), seq_(seq), part_of_(part_of), engine_(std::move(engine)), submitted_(submitted) {}
+    : board_(std::move(board)), seq_(seq), part_of_(part_of), engine_(std::move(engine)), submitted_(submitted) {
+  board_->pending_.fetch_add(1, std::memory_order_relaxed);
+}
 
 std::string Request::msg_id() const {
   // The broadcast scheduler makes the id of each engine's copy so.
@@ -81,6 +83,7 @@ void ClientBoard::answer(const RequestPtr& request, client::Reply reply, client:
   request->reply_ = std::make_unique<const client::Reply>(std::move(reply));
   request->status_ = status;
   request->received_ = now;
+  pending_.fetch_sub(1, std::memory_order_relaxed);
   raise(*request, outputs_done ? Request::kDone | Request::kOutputsDone : Request::kDone);
   if (request->has(Request::kWatched)) watched_now_.push_back(request);
 }
@@ -96,6 +99,13 @@ void ClientBoard::outputs_done(Request& request) { raise(request, Request::kOutp
 void ClientBoard::set_engines(const std::map<EngineNumber, EngineId>& engines) {
   const std::lock_guard lock(mutex_);
   engines_ = engines;
+  generation_.fetch_add(1, std::memory_order_release);
+  engines_changed_.notify_all();
+}
+
+void ClientBoard::set_reach(Reach reach) {
+  const std::lock_guard lock(mutex_);
+  if (reach_.exchange(reach, std::memory_order_acq_rel) == reach) return;
   generation_.fetch_add(1, std::memory_order_release);
   engines_changed_.notify_all();
 }

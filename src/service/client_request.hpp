@@ -77,6 +77,9 @@ class Request final {
 
 using RequestPtr = std::shared_ptr<Request>;
 
+/// Where a client's controller is: connected; gone for a moment, perhaps; given up, so that all requests fail.
+enum class Reach : std::uint8_t { here, away, lost };
+
 /// What the threads of a client share besides the requests: who waits for what, which engines there are.
 /// The mutex is there because user threads sleep here until the io thread has news, and read what still changes.
 /// The io thread takes it per batch, or when somebody waits for the very request it completes: not per reply.
@@ -86,7 +89,11 @@ class ClientBoard final {
 
   const std::string& id_prefix() const { return id_prefix_; }
   std::map<EngineNumber, EngineId> engines() const;
+  /// Grows when engines join or leave, and when reach() changes.
   std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
+  Reach reach() const { return reach_.load(std::memory_order_acquire); }
+  /// Requests that were made and have no reply yet.
+  std::size_t pending() const { return pending_.load(std::memory_order_relaxed); }
   /// Waits until generation() differs from `seen` or `timeout` has passed; returns it.
   std::uint64_t wait_generation(std::uint64_t seen, Duration timeout);
 
@@ -100,6 +107,7 @@ class ClientBoard final {
   void show(Request& request, client::OutputMessage message);
   void outputs_done(Request& request);
   void set_engines(const std::map<EngineNumber, EngineId>& engines);
+  void set_reach(Reach reach);
   /// Tells the watcher what completed since the last call.
   void flush();
   void close();
@@ -118,6 +126,8 @@ class ClientBoard final {
 
   const std::string id_prefix_;
   std::atomic<std::uint64_t> generation_{0};
+  std::atomic<Reach> reach_{Reach::here};
+  std::atomic<std::size_t> pending_{0};
   std::atomic<bool> closed_{false};
   std::vector<RequestPtr> watched_now_;  // io thread only: on their way to watched_done_
 

@@ -116,10 +116,12 @@ TEST(ClientService, WaitsForAllOrAny) {
   for (int i = 0; i < 1000; ++i) requests.push_back(client->submit(apply(Channel::task)));
   EXPECT_FALSE(client->wait(requests, 1ms));
   EXPECT_FALSE(client->wait(requests, 1ms, {.any = true}));
+  EXPECT_EQ(client->board().pending(), 1000U);
   std::thread other([&] { EXPECT_TRUE(client->wait(requests, kLong, {.any = true})); });
-  client->submit(apply(Channel::query));
+  requests.push_back(client->submit(apply(Channel::query)));
   EXPECT_TRUE(client->wait(requests, kLong));
   other.join();
+  EXPECT_EQ(client->board().pending(), 0U);
   EXPECT_TRUE(std::all_of(requests.begin(), requests.end(), [](const auto& r) { return r->status() == Status::ok; }));
 }
 
@@ -317,7 +319,11 @@ TEST(ClientService, ABrokenConnectionFailsItsRequests) {
   const auto client = connected_to(controller);
   const auto request = client->submit(apply(Channel::task));
   arrived.get_future().wait();
+  EXPECT_EQ(client->board().reach(), Reach::here);
+  const auto generation = client->board().generation();
   controller.on_thread([&] { controller.drop("task"); });
+  EXPECT_NE(client->board().wait_generation(generation, kLong), generation);
+  EXPECT_NE(client->board().reach(), Reach::here);
   ASSERT_TRUE(client->wait(std::array{request}, kLong));
   EXPECT_THAT(evalue(*request), HasSubstr("broke"));
 }

@@ -112,13 +112,18 @@ def _failures(result: AsyncResult) -> str:
 
 def _properties(client: Client) -> dict[int, dict[str, Any]]:
     """What the controller knows of the engines; nothing if it is not ours, or too busy to say so at once."""
-    engines = list(client._engines())
-    if not engines:
-        return {}
-    request = client._core.submit("query", "properties_request", json.dumps({"targets": engines, "changes": None}))
-    if not client._core.wait([request], _PATIENCE) or request.status != "ok":
-        return {}
-    return {int(number): found for number, found in json.loads(request.content).get("properties", {}).items()}
+    properties: dict[int, dict[str, Any]] = {}
+    numbers = client._ids_by_uuid()
+    for member in getattr(client, "members", (client,)):  # a FederatedClient has several
+        engines = member._engines()
+        if not engines:
+            continue
+        question = json.dumps({"targets": list(engines), "changes": None})
+        request = member._core.submit("query", "properties_request", question)
+        if member._core.wait([request], _PATIENCE) and request.status == "ok":
+            told = json.loads(request.content).get("properties", {})
+            properties.update((numbers[engines[int(number)]], found) for number, found in told.items())
+    return properties
 
 
 def _card(title: str, summary: str, parts: Sequence[str], colour: str = "#555") -> str:
