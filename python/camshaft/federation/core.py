@@ -305,9 +305,10 @@ class FederatedCalls:
         self._places = range(len(self._members))
 
     def learn(self, function: Any, generation: int, metadata: str, pickle: bytes) -> None:
-        """As of KnownCalls, unless engines came or went since `generation`."""
+        """As of KnownCalls, unless engines came or went since `generation`, or not every member may get the task."""
         generations = [core.generation for core in self._core.cores]
-        if self._core.generation == generation:
+        anywhere = self._core._route(metadata) == dict.fromkeys(self._places, metadata)
+        if anywhere and self._core.generation == generation:
             for calls, own in zip(self._members, generations, strict=True):
                 calls.learn(function, own, metadata, pickle)
 
