@@ -7,6 +7,7 @@ namespace camshaft::bindings {
 
 void bind_client(nanobind::module_& module);
 void bind_engine(nanobind::module_& module);
+void bind_engine_keeper(nanobind::module_& module);
 void bind_cluster(nanobind::module_& module);
 void bind_controller(nanobind::module_& module);
 

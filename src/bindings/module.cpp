@@ -10,6 +10,7 @@ NB_MODULE(_core, module) {
   camshaft::bindings::bind_controller(module);
 #ifdef CAMSHAFT_HAS_ENGINE
   camshaft::bindings::bind_engine(module);
+  camshaft::bindings::bind_engine_keeper(module);
 #endif
 #ifdef CAMSHAFT_HAS_CLUSTER
   camshaft::bindings::bind_cluster(module);

@@ -39,6 +39,7 @@ struct LocalPlan {
   Launcher engine_launcher, controller_launcher;
   std::vector<std::string> tether_cmd;  // "ipcluster tether"
   std::vector<std::string> python_cmd;  // runs launchers that are Python classes
+  int engine_restarts = 0;              // how often in a row an engine elsewhere is started again where it died
 
   bool operator==(const LocalPlan&) const = default;
 };

@@ -140,7 +140,13 @@ std::vector<Command> engine_processes(const LocalPlan& plan, std::string_view se
   TetherSpec spec;
   spec.n = n;
   spec.set = set_id;
+  spec.restarts = plan.engine_restarts;
   Command inner = engine_command(plan, set_id, 0, connection);
+  if (plan.engine_launcher.name != "sshproxy") {  // the ipcluster there keeps its engines itself
+    inner.environment.emplace_back(
+        kKeeperVariable, fmt::format("{}:{}:{}", plan.engine_launcher.foreign() ? "" : plan.engine_launcher.name,
+                                     plan.engine_restarts, set_id));
+  }
   // One log for the whole set, named after the process that writes it, as far as that is known beforehand.
   const std::string name = inner.log_file.filename().string();
   inner.log_file.replace_filename(name.substr(0, name.rfind('-')) + fmt::format("-{}.log", plan.launcher_pid));
@@ -177,6 +183,7 @@ std::string render(const TetherSpec& spec) {
                     {"work_dir", spec.work_dir},
                     {"argv", spec.argv},
                     {"program_words", spec.program_words},
+                    {"restarts", spec.restarts},
                     {"environment", std::move(environment)}};
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -194,6 +201,7 @@ Result<TetherSpec> parse_tether_spec(std::string_view text) {
     spec.work_dir = in.at("work_dir");
     spec.argv = in.at("argv").get<std::vector<std::string>>();
     spec.program_words = in.at("program_words");
+    spec.restarts = in.value("restarts", 0);
     for (const json& one : in.at("environment")) spec.environment.emplace_back(one.at(0), one.at(1));
     return spec;
   } catch (const json::exception&) {

@@ -40,6 +40,9 @@ std::vector<std::string> launcher_names(Role role);
 /// The processes of a set of `n` engines; `connection` is the text of the engines' connection file, "" = let them look.
 std::vector<Command> engine_processes(const LocalPlan& plan, std::string_view set_id, int n,
                                       std::string_view connection);
+/// For engines elsewhere: "<launcher>:<restarts>:<set>" has ipengine run under a keeper of its own, which tells the
+/// controller how it died and starts it again (python/camshaft/engine/keeper.py).
+constexpr std::string_view kKeeperVariable = "CAMSHAFT_KEEPER";
 /// How many those are.
 int engine_process_count(const LocalPlan& plan, int n);
 Command controller_process(const LocalPlan& plan);
@@ -55,6 +58,7 @@ struct TetherSpec {
   std::string cluster_id, profile_dir, work_dir;
   std::vector<std::string> argv;  // of one engine, or of the controller, as it would be started here
   int program_words = 0;          // of argv, the rest are arguments
+  int restarts = 0;               // how often in a row an engine that dies is started again
   std::vector<std::pair<std::string, std::string>> environment;  // what each has to get
   bool operator==(const TetherSpec&) const = default;
 };

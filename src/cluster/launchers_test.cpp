@@ -72,7 +72,7 @@ TEST(Launchers, OthersAreOneTetherThatKnowsWhatToStart) {
   EXPECT_THAT(spec.argv, ElementsAre("ipengine"));
   EXPECT_THAT(spec.environment,
               ElementsAre(Pair("A", "b"), Pair("IPP_CLUSTER_ID", "id"), Pair("IPP_PROFILE_DIR", "/ip/profile_x"),
-                          Pair("IPP_CONNECTION_INFO", "{}")));
+                          Pair("IPP_CONNECTION_INFO", "{}"), Pair("CAMSHAFT_KEEPER", "mpi:0:7")));
   EXPECT_EQ(parse_tether_spec(render(spec)).value(), spec);
 }
 

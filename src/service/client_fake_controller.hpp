@@ -47,6 +47,7 @@ class FakeController final {
 
   wire::ClientConnection connection() const { return connection_; }
   std::map<int, std::string> engines{{0, "engine-a"}, {1, "engine-b"}};  // what a connection_reply says
+  bool original = true;                                                  // it says nothing that is ours only
 
   std::function<void()> before_greeting = [] {};  // runs on the controller's thread
 
@@ -65,7 +66,9 @@ class FakeController final {
              std::vector<Blob> buffers = {}) {
     wire::Outgoing message;
     message.identities = {request.parts.identities.at(0)};
-    message.header = header("reply");
+    std::string type = request.header.msg_type;
+    if (const auto at = type.rfind("request"); at != std::string::npos) type.replace(at, std::string::npos, "reply");
+    message.header = header(type);
     message.parent = request.parts.header;
     message.metadata = Blob::of(std::move(metadata));
     message.content = Blob::of(std::move(content));
@@ -137,7 +140,7 @@ class FakeController final {
     std::string list;
     for (const auto& [number, uuid] : told)
       list += (list.empty() ? "\"" : ", \"") + std::to_string(number) + "\": \"" + uuid + "\"";
-    reply("query", request, R"({"status": "ok", "engines": {)" + list + "}}");
+    reply("query", request, R"({"status": "ok", "engines": {)" + list + (original ? "}}" : R"(}, "camshaft": {}})"));
   }
   void close() {
     routers_.clear();

@@ -30,8 +30,9 @@ template <class... Fs>
 Overloaded(Fs...) -> Overloaded<Fs...>;
 
 /// A template holds our engines, and those of this machine only.
-ClusterConfig without_needless_forks(ClusterConfig config) {
+ClusterConfig completed(ClusterConfig config) {
   const auto& launcher = config.plan.engine_launcher;
+  config.plan.engine_restarts = config.limits.restarts.most;
   if (!launcher.local() || launcher.options.contains("engine_cmd")) config.plan.fork_engines = false;
   return config;
 }
@@ -81,7 +82,7 @@ std::string already_running(const cluster::FoundCluster& found, const cluster::P
 ClusterService::ClusterService(net::Context& context, net::Loop& loop, ClusterConfig config, Listener listener)
     : context_(context),
       loop_(loop),
-      config_(without_needless_forks(std::move(config))),
+      config_(completed(std::move(config))),
       listener_(std::move(listener)),
       supervisor_(patient(config_)),
       forks_(loop, config_.plan,

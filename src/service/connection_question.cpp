@@ -37,7 +37,17 @@ ConnectionQuestion::ConnectionQuestion(const std::string& address, wire::Signer 
     const auto message = wire::decode(std::move(received.frames), origin_.signer());
     if (message && message->header.msg_type == "connection_reply") answer_ = message->parts.content.str();
   });
+  send_question();
+}
+
+void ConnectionQuestion::send_question() {
+  answer_.reset();
   socket_.send(origin_.message({}, "connection_request", Blob::of_static("{}"), "{}"));
+}
+
+void ConnectionQuestion::say(const std::string& msg_type, std::string content) {
+  socket_.send(origin_.message({}, msg_type, Blob::of_static("{}"), std::move(content)));
+  send_question();
 }
 
 ConnectionQuestion::~ConnectionQuestion() { loop_.forget(socket_); }

@@ -27,8 +27,11 @@ class ConnectionQuestion final {
 
   /// The content of the connection_reply, JSON text; nullopt when it is not here after `wait`.
   std::optional<std::string> answer(Duration wait);
+  /// Says something that is not answered, and asks again: an answer() then shows that it has arrived.
+  void say(const std::string& msg_type, std::string content);
 
  private:
+  void send_question();
   ConnectionQuestion(const std::string& address, wire::Signer signer, std::optional<net::Curve> curve);
 
   SystemClock clock_;

@@ -60,7 +60,7 @@ void EngineService::answer_control(const wire::Message& message, const engine::C
       send_control_reply(message, type,
                          wire::error_content("RuntimeError",
                                              "nobody would start this engine again: only engines that ipcluster or "
-                                             "Cluster has started on its own machine restart; it goes on"));
+                                             "Cluster has started restart; it goes on"));
       return;
     }
     const std::string content = fmt::format(R"({{"status": "ok", "restart": {}}})", shutdown->restart);

@@ -8,12 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import camshaft
+import psutil
 import pytest
+from launchers.life import deaths_are_told, engines_come_back, gone, interrupts_reach, uuids
 from launchers.servers.private_network import private_network
 from processes import BIN, ROOT, Processes, at_the_prompt, command_of, marked, wait_until
 
@@ -51,10 +52,6 @@ def make(n: int = 3, **options) -> camshaft.Cluster:
 
 def engine_pids(rc: camshaft.Client) -> list[int]:
     return rc[:].apply_sync(os.getpid)
-
-
-def gone(pids: list[int]) -> bool:
-    return not any(os.path.exists(f"/proc/{pid}/exe") for pid in pids)
 
 
 def test_ranks_are_engine_numbers_without_mpi4py() -> None:
@@ -143,23 +140,35 @@ def test_ranks_that_wait_for_one_that_failed_are_interrupted(with_mpi4py: None) 
 
 def test_an_interrupt_of_the_group_reaches_the_ranks_and_not_mpiexec() -> None:
     with make(2) as rc:
-        result = rc[:].apply_async(time.sleep, 60)
-        assert rc.cluster is not None
-        deadline = time.monotonic() + 30
-        while not result.ready() and time.monotonic() < deadline:  # the first may come before the work has begun
-            rc.cluster.signal_engines_sync(signal.SIGINT)
-            result.wait(0.3)
-        with pytest.raises(camshaft.CompositeError, match="KeyboardInterrupt"):
-            result.get(timeout=1)
-        assert rc[:].apply_sync(eval, "2 + 2") == [4, 4]
+        interrupts_reach(rc)
+
+
+@pytest.mark.parametrize(("code", "number"), [(0, 9), (3, 0)])
+def test_the_death_of_a_rank_is_told_and_ends_all(code: int, number: int) -> None:
+    with make() as rc:
+        deaths_are_told(rc, code, number)
+        wait_until(lambda: rc.ids == [], "the leave of all ranks")
+
+
+def test_ranks_are_restarted_together() -> None:
+    with make(restart_engines=True) as rc:
+        before = uuids(rc)
+        deaths_are_told(rc)
+        engines_come_back(rc, 3, before)
+        assert rc.ids == [0, 1, 2] == rc[:]["mpi_rank"]
+        before = uuids(rc)
+        rc.shutdown(1, restart=True)
+        engines_come_back(rc, 3, before)
+        assert rc.ids == [0, 1, 2] == rc[:]["mpi_rank"]
 
 
 def test_killed_mpiexec_leaves_no_rank(processes: Processes) -> None:
     cluster = make()
     with cluster as rc:
         pids = engine_pids(rc)
-        parent = int(Path(f"/proc/{pids[0]}/stat").read_text().rpartition(")")[2].split()[1])
-        os.kill(parent, signal.SIGKILL)
+        keeper = psutil.Process(pids[0]).parent()
+        assert keeper is not None
+        os.kill(keeper.ppid(), signal.SIGKILL)
         wait_until(lambda: gone(pids), "end of the ranks")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import camshaft
 import pytest
 from launchers.conftest import Batch
+from launchers.life import deaths_are_told, engines_come_back, uuids
 from launchers.servers.slurm import Slurm
 from processes import at_the_prompt, wait_until
 
@@ -123,6 +124,25 @@ def test_signals_reach_the_engines(here: Batch, layout: str) -> None:
         rc[:].apply_sync(at_the_prompt(remember))
         process.send(signal.SIGUSR1)
         wait_until(lambda: rc[:].apply_sync(at_the_prompt(seen)) == [True, True], "the signal")
+
+
+@pytest.mark.parametrize("layout", ["allocation", "array"])
+def test_an_engine_that_dies_is_told_and_comes_back_in_its_job(here: Batch, slurm_server: Slurm, layout: str) -> None:
+    options = {"n": 2, "engines": "slurm", "engine_options": {"layout": layout}, "progress": False}
+    with camshaft.Cluster(restart_engines=True, **options) as rc:
+        jobs = set(where(rc))
+        before = uuids(rc)
+        deaths_are_told(rc)
+        engines_come_back(rc, 2, before, left=1)
+        assert set(where(rc)) == jobs
+        before = uuids(rc)
+        rc.cluster.restart_engine_sync(rc.ids[0])
+        engines_come_back(rc, 2, before, left=1)
+        before = uuids(rc)
+        rc.shutdown(restart=True, block=True)
+        engines_come_back(rc, 2, before)
+        assert set(where(rc)) == jobs
+    assert not slurm_server.jobs()
 
 
 def test_what_slurm_refuses_is_said_with_its_command(here: Batch) -> None:

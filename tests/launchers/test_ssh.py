@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import camshaft
 import psutil
 import pytest
+from launchers.life import deaths_are_told, engines_come_back, interrupts_reach, uuids
 from launchers.servers.sshd import Sshd, sshd
 from processes import BIN, Processes, command_of, marked, wait_until
 
@@ -69,14 +68,41 @@ def test_n_is_an_upper_limit(server: Sshd, processes: Processes) -> None:
 
 def test_an_interrupt_reaches_the_engines(server: Sshd, processes: Processes) -> None:
     with make(server, processes, engines={"node1": 2}) as rc:
-        result = rc[:].apply_async(time.sleep, 60)
-        deadline = time.monotonic() + 30
-        while not result.ready() and time.monotonic() < deadline:  # the first may come before the work has begun
-            rc.cluster.signal_engines_sync(signal.SIGINT)
-            result.wait(0.3)
-        with pytest.raises(camshaft.CompositeError, match="KeyboardInterrupt"):
-            result.get(timeout=1)
-        assert rc[:].apply_sync(eval, "2 + 2") == [4, 4]
+        interrupts_reach(rc)
+
+
+@pytest.mark.parametrize(("code", "number"), [(0, 9), (3, 0), (0, 11)])
+def test_errors_say_how_an_engine_died(server: Sshd, processes: Processes, code: int, number: int) -> None:
+    with make(server, processes, engines={"node1": 2}) as rc:
+        deaths_are_told(rc, code, number)
+        wait_until(lambda: len(rc.ids) == 1, "the engine's leave")
+        assert rc[:].apply_sync(eval, "1 + 1") == [2]
+
+
+def test_an_engine_that_dies_is_started_again_where_it_was(server: Sshd, processes: Processes) -> None:
+    with make(server, processes, {"restart_engines": True}, engines={"node1": 2}) as rc:
+        before = uuids(rc)
+        for number in (9, 11):
+            deaths_are_told(rc, 0, number)
+            engines_come_back(rc, 2, before, left=1)
+            before = uuids(rc)
+        log = Path(next(iter(rc.cluster.engine_sets.values()))[0]["log_file"]).read_text()
+        assert "killed by signal 9 (Killed); it is started again" in log
+    wait_until(lambda: nobody_there(server, processes), "end of all")
+
+
+def test_one_engine_and_all_are_restarted(server: Sshd, processes: Processes) -> None:
+    with make(server, processes, engines={"node1": 2}) as rc:
+        before = uuids(rc)
+        rc.cluster.restart_engine_sync(rc.ids[0])
+        engines_come_back(rc, 2, before, left=1)
+        before = uuids(rc)
+        rc.shutdown(restart=True, block=True)
+        engines_come_back(rc, 2, before)
+        before = uuids(rc)
+        rc.cluster.restart_engines_sync()
+        engines_come_back(rc, 2, before)
+    wait_until(lambda: nobody_there(server, processes), "end of all")
 
 
 @pytest.mark.parametrize("victim", ["ipcluster", "tether", "ssh", "guard"])

@@ -50,6 +50,10 @@ def main(argv: list[str] | None = None) -> NoReturn:
         print(show(options))
         sys.exit(0)
 
+    if "CAMSHAFT_KEEPER" in os.environ:
+        from .keeper import keep
+
+        keep(_core, options)
     # Until requests are served an interrupt is for nobody: engines that start together are also interrupted together.
     signal(SIGINT, lambda number, frame: None)
     core = _start(_core, options)
@@ -92,10 +96,11 @@ def _start(_core: Any, options: Options) -> Any:
     connection = os.environ.get("IPP_CONNECTION_INFO") if options.file is None else None
     if options.ssh_server or options.ssh_key:
         connection = _connection_through_ssh(options, connection)
+    uuid = options.uuid or f"camshaft-py{sys.version_info[0]}{sys.version_info[1]}-{os.urandom(8).hex()}"
     try:
         return _core.EngineCore(
             # From this name every client sees that the engine is ours and which byte code it runs.
-            uuid=f"camshaft-py{sys.version_info[0]}{sys.version_info[1]}-{os.urandom(8).hex()}",
+            uuid=uuid,
             file=options.connection_file(),
             connection=connection,
             location=options.location,
@@ -117,6 +122,17 @@ def _start(_core: Any, options: Options) -> Any:
     except ValueError as error:
         fail(str(error))
         raise  # not reached
+
+
+def connection_text(options: Options) -> str:
+    """The text of the connection file, as somebody on this computer has to read it. OSError when there is none."""
+    connection = os.environ.get("IPP_CONNECTION_INFO") if options.file is None else None
+    if options.ssh_server or options.ssh_key:
+        return _connection_through_ssh(options, connection)
+    if connection:
+        return connection
+    with open(options.connection_file(), encoding="utf-8") as file:
+        return file.read()
 
 
 def _connection_through_ssh(options: Options, text: str | None) -> str:
@@ -148,6 +164,8 @@ def _properties(options: Options, python: str) -> str:
     }
     if gpus:
         properties["gpu"] = gpus  # the name that tasks use which take one: resources={'gpu': 1}
+    if options.engine_set:
+        options.properties.setdefault("engine_set", options.engine_set)
     if options.properties:
         import json
 

@@ -69,6 +69,9 @@ class Options:
         self.ipython_dir: str | None = None
         self.cluster_id = os.environ.get("IPP_CLUSTER_ID", "")
         self.engine_id: int | None = None
+        self.uuid: str | None = None
+        self.engine_set = ""
+        """The set that this engine was started with, if that was elsewhere."""
         self.location: str | None = None
         self.key: str | None = os.environ.get("IPP_SESSION_KEY")
         self.curve_serverkey: str | None = os.environ.get("IPP_CURVE_SERVERKEY")

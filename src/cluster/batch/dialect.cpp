@@ -15,8 +15,8 @@ Dialect slurm() {
   d.title = "Slurm";
   d.submit = {"sbatch", "{script}"};
   d.cancel = {"scancel", "{ids}"};
-  d.signal = {"scancel", "--batch", "-s", "{signal}", "{ids}"};  // the script has become the engine
-  d.signal_tasks = {"scancel", "-s", "{signal}", "{ids}"};       // job steps: what srun has started
+  d.signal = {"scancel", "--full", "-s", "{signal}", "{ids}"};  // the script has become the keeper of the engine
+  d.signal_tasks = {"scancel", "-s", "{signal}", "{ids}"};      // job steps: what srun has started
   d.status = {"squeue", "-h", "-r", "-t", "all", "-o", "%i %T %r", "-j", "{ids,}"};
   d.row_pattern = R"(^\s*(\d+)(?:_\S+)? (\S+))";
   d.states = {{"^(PENDING|CONFIGURING|REQUEUED|RESV_DEL_HOLD)$", JobState::queued},

@@ -70,7 +70,7 @@ TEST(BatchScript, SlurmIsOneAllocationUnlessAnotherLayoutIsChosen) {
   EXPECT_THAT(array.scripts.at(0).text, HasSubstr("#SBATCH --array=1-4\n#SBATCH --ntasks=1\n"));
   EXPECT_THAT(array.scripts[0].text, HasSubstr("-job.%a.log\n"));
   EXPECT_THAT(array.scripts[0].text, HasSubstr("\nexec '/bin/ip engine'"));
-  EXPECT_THAT(signal_command(array, {"5"}, SIGINT), ElementsAre("scancel", "--batch", "-s", "2", "5"));
+  EXPECT_THAT(signal_command(array, {"5"}, SIGINT), ElementsAre("scancel", "--full", "-s", "2", "5"));
 }
 
 TEST(BatchScript, EachEngineCanBeAJob) {

@@ -75,6 +75,7 @@ std::vector<std::string> program_of(const TetherSpec& spec, const Launcher& laun
               "os.execv(program, [program] + sys.argv[1:])"};
     }
     argv.insert(argv.end(), {"engines", "-n", std::to_string(spec.n), "--cluster-id=" + spec.cluster_id});
+    if (spec.restarts > 0) argv.push_back("--restart-engines=" + std::to_string(spec.restarts));
     for (auto& word : words_option(launcher, "ipcluster_args")) argv.push_back(std::move(word));
     return argv;
   }

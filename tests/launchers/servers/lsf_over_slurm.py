@@ -69,7 +69,7 @@ def bkill(words: list[str]) -> None:
     for job in words[2:] if signal else words:
         if not slurm("squeue", "-h", "-j", job, "-o", "%i"):
             sys.exit(f"Job <{job}>: No matching job found")
-        slurm("scancel", *(["--batch", "-s", signal] if signal else []), job)
+        slurm("scancel", *(["--full", "-s", signal] if signal else []), job)
         print(f"Job <{job}> is being {'signaled' if signal else 'terminated'}")
 
 

@@ -37,7 +37,7 @@ QSIG = """\
 [ "$1" = -s ] || exit 2
 signal=$2
 shift 2
-for job; do scancel --batch -s "$signal" "${{job%%.*}}" || exit 1; done
+for job; do scancel --full -s "$signal" "${{job%%.*}}" || exit 1; done
 """
 
 
