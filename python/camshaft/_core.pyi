@@ -252,6 +252,15 @@ def ask_connection(
     ValueError for a bad address, scheme or key.
     """
 
+class EngineKeeper:
+    """How an engine ended, and whether it is started again."""
+
+    def __init__(self, restarts: int) -> None: ...
+    def started(self) -> None: ...
+    def how(self, code: int, signal: int) -> str: ...
+    def again(self) -> float | None: ...
+    def forget(self) -> None: ...
+
 class EngineParent:
     """What output is attributed to: a request, of which only the header is kept."""
 
@@ -293,6 +302,22 @@ class EngineFunctions:
 
 def end_with_parent(parent: int) -> None:
     """Let the kernel kill this process when its parent, which has one thread, ends."""
+
+def tell_engine_end(
+    *,
+    connection: str,
+    uuid: str,
+    pid: int,
+    how: str,
+    location: str | None = None,
+    key: str | None = None,
+    curve_serverkey: str | None = None,
+    patience: float = 2.0,
+) -> bool | None:
+    """Tell the controller how an engine of this computer ended.
+
+    None: no controller answers within `patience` seconds; False: it does not list the engine.
+    """
 
 class EngineCore:
     """An engine's connection to a controller: one C++ io thread. Made on the main thread, once in a process."""
