@@ -61,14 +61,13 @@ char* put(char* at, long value, int width) {
   return at + width;
 }
 
-std::string format(WallTime time, bool always_fraction) {
+char* write(char* at, WallTime time, bool always_fraction) {
   const auto day = chr::floor<chr::days>(time);
   const chr::year_month_day date{day};
   const auto of_day = time - day;
   const long seconds = chr::duration_cast<chr::seconds>(of_day).count();
   const long micros = (of_day % chr::seconds(1)).count();
-  char text[32];
-  char* at = put(text, static_cast<int>(date.year()), 4);
+  at = put(at, static_cast<int>(date.year()), 4);
   *at++ = '-';
   at = put(at, static_cast<unsigned>(date.month()), 2);
   *at++ = '-';
@@ -84,7 +83,12 @@ std::string format(WallTime time, bool always_fraction) {
     at = put(at, micros, 6);
   }
   *at++ = 'Z';
-  return std::string(text, at);
+  return at;
+}
+
+std::string format(WallTime time, bool always_fraction) {
+  char text[kSortableDate];
+  return std::string(text, write(text, time, always_fraction));
 }
 
 }  // namespace
@@ -92,6 +96,8 @@ std::string format(WallTime time, bool always_fraction) {
 std::string format_date(WallTime time) { return format(time, false); }
 
 std::string format_sortable_date(WallTime time) { return format(time, true); }
+
+char* write_sortable_date(char* at, WallTime time) { return write(at, time, true); }
 
 std::optional<WallTime> parse_date(std::string_view text) {
   const auto year = digits(text, 4);

@@ -1,6 +1,7 @@
 // core/date.hpp: ISO 8601 dates as peers write them.
 // Thread: pure functions. Errors: nullopt for text that peers would not read as a date either.
 #pragma once
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,9 @@ namespace camshaft {
 std::string format_date(WallTime time);
 /// The same with six digits always, so that dates of this form sort as text.
 std::string format_sortable_date(WallTime time);
+/// Writes the same to `at`, which has room for kSortableDate characters; returns the end.
+char* write_sortable_date(char* at, WallTime time);
+inline constexpr std::size_t kSortableDate = 27;
 /// YYYY-MM-DDThh:mm:ss[.d{1,6}][Z|+hh:mm|+hhmm]; without a zone, UTC is assumed.
 std::optional<WallTime> parse_date(std::string_view text);
 

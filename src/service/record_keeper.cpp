@@ -10,10 +10,11 @@ namespace camshaft::service {
 namespace {
 
 // Large enough that most tasks begin and end in one, which then costs a single row.
-constexpr std::size_t kChunkShare = 8;  // of queue_bytes
+constexpr std::size_t kChunkShare = 16;  // of queue_bytes
 constexpr std::size_t kChunk = 32768;
-constexpr std::size_t kBusy = 500;  // writes within `flush` that make it worth to wait for more
-constexpr int kNice = 5;            // of the thread that writes: tasks go first
+constexpr std::size_t kAtOnce = 6000;  // of them are values again, and one transaction: 4 MB
+constexpr std::size_t kBusy = 500;     // writes within `flush` that make it worth to wait for more
+constexpr int kNice = 5;               // of the thread that writes: tasks go first
 
 std::size_t total(const std::vector<Blob>& buffers) {
   std::size_t bytes = 0;
@@ -184,12 +185,7 @@ void DatabaseKeeper::write_all() {
       chunk->bytes = chunk->packed->size();
     }
     lock.unlock();
-    if (auto writes = unpack(*chunk)) {
-      write(writes.value());
-    } else {
-      log_.error("{} task records are lost: {}", chunk->count, writes.error().message);
-      lost_ += chunk->count;
-    }
+    write(*chunk);
     if (const TimePoint now = clock_.now(); now - tended >= options_.tend_period) {
       tended = now;
       if (const auto done = store_->tend(clock_.wall()); !done)
@@ -206,12 +202,29 @@ void DatabaseKeeper::write_all() {
   }
 }
 
-Result<std::vector<hub::Write>> DatabaseKeeper::unpack(Chunk& chunk) {
+Result<hub::PackedWrites::Sorted> DatabaseKeeper::read(Chunk& chunk) {
   // It may be on its way to the file as well: both only read it.
-  if (chunk.packed) return chunk.packed->unpack();
+  if (chunk.packed) return chunk.packed->sorted();
   auto bytes = spill_file_.take(chunk.spilled);
   if (!bytes) return bytes.error();
-  return hub::PackedWrites::unpack(std::move(bytes).value(), chunk.plain, chunk.count);
+  return hub::PackedWrites(std::move(bytes).value(), chunk.plain, chunk.count).sorted();
+}
+
+void DatabaseKeeper::write(Chunk& chunk) {
+  std::size_t read_so_far = 0;
+  const auto lose_rest = [&](const Error& error) {
+    log_.error("{} task records are lost: {}", chunk.count - read_so_far, error.message);
+    lost_ += chunk.count - read_so_far;
+  };
+  auto sorted = read(chunk);
+  if (!sorted) return lose_rest(sorted.error());
+  while (true) {
+    auto writes = sorted->next(kAtOnce);
+    if (!writes) return lose_rest(writes.error());
+    if (writes->empty()) return;
+    read_so_far += writes->size();
+    write(*writes);
+  }
 }
 
 // The youngest that is complete: the writer needs the oldest next.
@@ -251,7 +264,7 @@ void DatabaseKeeper::spill_all() {
   }
 }
 
-// Tries until the database takes the chunk, or the end has come.
+// Tries until the database takes them, or the end has come.
 void DatabaseKeeper::write(std::vector<hub::Write>& writes) {
   while (true) {
     const auto done = store_->write(writes);

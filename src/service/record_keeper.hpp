@@ -103,7 +103,8 @@ class DatabaseKeeper final : public RecordKeeper {
   bool full(const Chunk& chunk) const;
   void lose(const char* why);
   void write_all();
-  Result<std::vector<hub::Write>> unpack(Chunk& chunk);
+  Result<hub::PackedWrites::Sorted> read(Chunk& chunk);
+  void write(Chunk& chunk);
   void write(std::vector<hub::Write>& writes);
   ChunkPtr to_spill() const;
   void spill_all();

@@ -3,6 +3,7 @@
 // Errors: none.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,6 +19,12 @@ struct RecordWrites {
 
   /// The record to insert, with all that the batch does to it.
   TaskRecord merged() const;
+  /// What merged() has beyond the inserted record, without a copy; nullopt when it is more than this.
+  struct Course {
+    const EngineId* engine;
+    const Finished* result;  // may be null
+  };
+  std::optional<Course> course() const;
   /// The updates that have to be written by themselves: not where a task went when its result tells it too.
   std::vector<const Update*> separate() const;
 };

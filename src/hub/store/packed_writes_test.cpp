@@ -73,6 +73,18 @@ std::string join(const std::vector<std::string_view>& pieces) {
   return out;
 }
 
+std::optional<std::vector<Write>> read(const PackedWrites& packed, std::size_t at_once = 100) {
+  auto sorted = packed.sorted();
+  if (!sorted) return std::nullopt;
+  std::vector<Write> all;
+  while (true) {
+    auto some = sorted->next(at_once);
+    if (!some) return std::nullopt;
+    if (some->empty()) return all;
+    for (Write& write : *some) all.push_back(std::move(write));
+  }
+}
+
 TEST(PackedWrites, ReadAsTheyWereInMemoryAndFromAFile) {
   PackedWrites packed;
   for (const Write& write : one_of_each()) packed.add(write);
@@ -81,13 +93,28 @@ TEST(PackedWrites, ReadAsTheyWereInMemoryAndFromAFile) {
   EXPECT_EQ(packed.size(), joined.size());
   EXPECT_EQ(packed.pieces().size(), 4u);  // what is large is not copied
   EXPECT_LT(packed.plain_size(), 700u);
-  expect_equal(PackedWrites::unpack(joined, packed.plain_size(), packed.count()).value(), one_of_each());
-  expect_equal(packed.unpack().value(), one_of_each());
-  expect_equal(packed.unpack().value(), one_of_each());
+  expect_equal(read(PackedWrites(joined, packed.plain_size(), packed.count())).value(), one_of_each());
+  for (const std::size_t at_once : {1, 2, 100}) expect_equal(read(packed, at_once).value(), one_of_each());
+}
+
+TEST(PackedWrites, AreSortedByRecord) {
+  const auto change = [](const char* id, const char* engine) {
+    return Update{MsgId(id), Dispatched{EngineId(engine)}};
+  };
+  PackedWrites packed;
+  for (const Write& write : std::vector<Write>{change("a", "1"), change("b", "1"), change("a", "2"), change("c", "1"),
+                                               change("b", "2"), change("a", "3")})
+    packed.add(write);
+  expect_equal(read(packed, 1).value(), {change("a", "1"), change("a", "2"), change("a", "3"), change("b", "1"),
+                                         change("b", "2"), change("c", "1")});
+  auto sorted = packed.sorted().value();
+  EXPECT_EQ(sorted.next(1)->size(), 3u);  // a record is not divided
+  EXPECT_EQ(sorted.next(3)->size(), 3u);
+  EXPECT_EQ(sorted.next(1)->size(), 0u);
 }
 
 TEST(PackedWrites, OfNothingAreNothing) {
-  EXPECT_EQ(PackedWrites(1000).unpack().value().size(), 0u);
+  EXPECT_EQ(read(PackedWrites(1000)).value().size(), 0u);
   EXPECT_EQ(PackedWrites().size(), 0u);
 }
 
@@ -97,13 +124,19 @@ TEST(PackedWrites, RefuseWhatIsCutOffOrDamaged) {
   const std::string joined = join(packed.pieces());
   const std::size_t plain = packed.plain_size();
   for (std::size_t size = 0; size < plain; ++size) {
-    EXPECT_FALSE(PackedWrites::unpack(joined.substr(0, size), plain, packed.count())) << size;
-    EXPECT_FALSE(PackedWrites::unpack(joined.substr(0, size), size, packed.count())) << size;
+    EXPECT_FALSE(read(PackedWrites(joined.substr(0, size), plain, packed.count()))) << size;
+    EXPECT_FALSE(read(PackedWrites(joined.substr(0, size), size, packed.count()))) << size;
   }
-  EXPECT_FALSE(PackedWrites::unpack(joined.substr(0, joined.size() - 1), plain, packed.count()));
-  EXPECT_FALSE(PackedWrites::unpack("\x09", 1, 1));
-  EXPECT_FALSE(PackedWrites::unpack(std::string(40, '\xff'), 40, 1));
-  const auto refused = PackedWrites::unpack("", 0, 1);
+  EXPECT_FALSE(read(PackedWrites(joined.substr(0, joined.size() - 1), plain, packed.count())));
+  EXPECT_FALSE(read(PackedWrites("\x09", 1, 1)));
+  EXPECT_FALSE(read(PackedWrites(std::string(40, '\xff'), 40, 1)));
+  for (std::size_t i = 0; i < plain; ++i) {  // damaged, it may read as something else, but nothing is read beyond it
+    std::string damaged = joined;
+    damaged[i] = static_cast<char>(damaged[i] ^ 0xff);
+    const auto writes = read(PackedWrites(damaged, plain, packed.count()));
+    EXPECT_TRUE(!writes || writes->size() == packed.count()) << i;
+  }
+  const auto refused = PackedWrites("", 0, 1).sorted();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::truncated);
 }

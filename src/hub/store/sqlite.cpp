@@ -67,7 +67,7 @@ struct SqliteStore::Statements {
         remove(c, fmt::format("DELETE FROM {} WHERE msg_id=?", table), true) {}
 
   SqliteStatement insert, finish, dispatch, print_out, print_err, input, result, error, resubmit, state, get, remove;
-  std::vector<std::string> scratch;
+  RowScratch scratch;
 };
 
 SqliteStore::SqliteStore(const Options& options) : options_(options), connection_(options.file) {
@@ -75,7 +75,7 @@ SqliteStore::SqliteStore(const Options& options) : options_(options), connection
   // and of the time that logging and writing back pages takes, goes to what is left over.
   connection_.run("PRAGMA page_size=16384");
   connection_.run("PRAGMA auto_vacuum=INCREMENTAL");
-  connection_.run("PRAGMA cache_size=-8000");  // thousands of bytes
+  connection_.run("PRAGMA cache_size=-4000");  // thousands of bytes
   connection_.run("PRAGMA journal_mode=WAL");
   connection_.run("PRAGMA synchronous=" + options.synchronous);
   // Bytes of log: writing back waits for the disk, so it is done in large pieces.
@@ -159,16 +159,20 @@ Result<Done> SqliteStore::write(std::span<Write> batch) {
 
 void SqliteStore::write_one(const RecordWrites& writes) {
   if (writes.insert) {
-    if (insert_row(writes.merged())) return;
+    const auto course = writes.course();
+    if (!course ? insert_row(writes.merged()) : insert_row(*writes.insert, *course)) return;
     insert_again(*writes.insert);
   }
   for (const Update* update : writes.separate()) change_row(*writes.id, *update);
 }
 
-bool SqliteStore::insert_row(const TaskRecord& record) {
-  bind_row(statements_->insert, record, statements_->scratch);
+bool SqliteStore::insert_row(const TaskRecord& record, const RecordWrites::Course& course) {
+  const ResultColumns result = course.result ? ResultColumns(*course.result) : ResultColumns(record);
+  bind_row(statements_->insert, record, course.engine->value, result, statements_->scratch);
   return statements_->insert.run() > 0;
 }
+
+bool SqliteStore::insert_row(const TaskRecord& record) { return insert_row(record, {&record.engine, nullptr}); }
 
 // There is a record of that id: a stub, which the request completes, or a full one, which stays.
 void SqliteStore::insert_again(TaskRecord record) {
@@ -186,7 +190,7 @@ void SqliteStore::change_row(const MsgId& id, const Update& update) {
   Statements& s = *statements_;
   const auto change = [&]() -> int {
     if (const auto* finished = std::get_if<Finished>(&update.change)) {
-      bind_result(s.finish, *finished, s.scratch);
+      bind_result(s.finish, ResultColumns(*finished), s.scratch);
       return s.finish.bind_or_null(finished->engine.value).bind(id.value).run();
     }
     if (const auto* moved = std::get_if<Dispatched>(&update.change))

@@ -54,6 +54,7 @@ class SqliteStore final : public Store {
   void create_table();
   void write_one(const RecordWrites& writes);
   bool insert_row(const TaskRecord& record);
+  bool insert_row(const TaskRecord& record, const RecordWrites::Course& course);
   void insert_again(TaskRecord record);
   void change_row(const MsgId& id, const Update& update);
   std::optional<TaskRecord> read(const MsgId& id);

@@ -2,17 +2,24 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace camshaft::hub {
 
 constexpr int kBusyMilliseconds = 5000;  // for another connection to end its transaction
 
 SqliteConnection::SqliteConnection(const std::filesystem::path& file) : name_(file.string()) {
+  // Nobody asks SQLite how much memory it uses; counting takes a lock at each allocation. Too late when it has begun.
+  static const int uncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(uncounted);
   sqlite3* handle = nullptr;
   const int code =
       sqlite3_open_v2(file.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   handle_.reset(handle);
   if (code != SQLITE_OK) fail();
   sqlite3_extended_result_codes(handle, 1);
+  // Pieces of memory for rows that are being made: most of ours are larger than those that it has by itself.
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_LOOKASIDE, nullptr, 4096, 64);
   sqlite3_busy_timeout(handle, kBusyMilliseconds);
 }
 
@@ -47,24 +54,34 @@ SqliteStatement& SqliteStatement::reset() {
   return *this;
 }
 
+// Parameters beyond the 64th share the last bit.
+int SqliteStatement::next_bound() {
+  bound_ |= std::uint64_t{1} << std::min(next_, 63);
+  return next_++;
+}
+
 SqliteStatement& SqliteStatement::bind(std::string_view text) {
-  check(sqlite3_bind_text64(statement_.get(), next_++, text.empty() ? "" : text.data(), text.size(), SQLITE_STATIC,
+  check(sqlite3_bind_text64(statement_.get(), next_bound(), text.empty() ? "" : text.data(), text.size(), SQLITE_STATIC,
                             SQLITE_UTF8));
   return *this;
 }
 
 SqliteStatement& SqliteStatement::bind_blob(std::string_view bytes) {
-  check(sqlite3_bind_blob64(statement_.get(), next_++, bytes.empty() ? "" : bytes.data(), bytes.size(), SQLITE_STATIC));
+  check(sqlite3_bind_blob64(statement_.get(), next_bound(), bytes.empty() ? "" : bytes.data(), bytes.size(),
+                            SQLITE_STATIC));
   return *this;
 }
 
 SqliteStatement& SqliteStatement::bind(std::int64_t number) {
-  check(sqlite3_bind_int64(statement_.get(), next_++, number));
+  check(sqlite3_bind_int64(statement_.get(), next_bound(), number));
   return *this;
 }
 
 SqliteStatement& SqliteStatement::bind_null() {
-  check(sqlite3_bind_null(statement_.get(), next_++));
+  const int parameter = next_++;
+  if ((bound_ >> std::min(parameter, 63) & 1U) == 0) return *this;
+  if (parameter < 63) bound_ &= ~(std::uint64_t{1} << parameter);
+  check(sqlite3_bind_null(statement_.get(), parameter));
   return *this;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 #include <sqlite3.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -31,6 +32,7 @@ class SqliteStatement {
   SqliteStatement& bind(std::string_view text);
   SqliteStatement& bind_blob(std::string_view bytes);
   SqliteStatement& bind(std::int64_t number);
+  /// Costs nothing where the parameter was null before as well.
   SqliteStatement& bind_null();
   SqliteStatement& bind_or_null(std::string_view text) { return text.empty() ? bind_null() : bind(text); }
 
@@ -46,12 +48,14 @@ class SqliteStatement {
 
  private:
   void check(int code) const;
+  int next_bound();
   struct Finalize {
     void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
   };
   SqliteConnection& connection_;
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
   int next_ = 1;
+  std::uint64_t bound_ = 0;  // a bit for each of the first parameters that may be something else than null
 };
 
 class SqliteConnection {

@@ -101,10 +101,15 @@ SqlCondition sql_condition(const Filter& filter) {
   return out;
 }
 
+char* write_sql_date(char* at, WallTime date) {
+  constexpr std::string_view kZone = "+00:00";
+  static_assert(kSqlDate == kSortableDate - 1 + kZone.size());
+  return std::copy(kZone.begin(), kZone.end(), write_sortable_date(at, date) - 1);
+}
+
 std::string sql_date(WallTime date) {
-  std::string text = format_sortable_date(date);
-  text.pop_back();
-  return text + "+00:00";
+  char text[kSqlDate];
+  return std::string(text, write_sql_date(text, date));
 }
 
 }  // namespace camshaft::hub

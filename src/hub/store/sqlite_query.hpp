@@ -1,6 +1,7 @@
 // hub/store/sqlite_query.hpp: filters as SQL.
 // Thread: pure functions. Errors: none; what SQL cannot say exactly is left to Filter::matches.
 #pragma once
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -19,5 +20,8 @@ SqlCondition sql_condition(const Filter& filter);
 
 /// "2026-11-20T10:37:45.225451+00:00": how databases of the original keep dates.
 std::string sql_date(WallTime date);
+/// Writes the same to `at`, which has room for kSqlDate characters; returns the end.
+char* write_sql_date(char* at, WallTime date);
+inline constexpr std::size_t kSqlDate = 32;
 
 }  // namespace camshaft::hub

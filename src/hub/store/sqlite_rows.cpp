@@ -3,23 +3,16 @@
 #include "core/date.hpp"
 #include "hub/error.hpp"
 #include "hub/store/byte_list.hpp"
-#include "hub/store/sqlite_query.hpp"
 
 namespace camshaft::hub {
 namespace {
 
-/// Hands out strings that stay where they are while a row is bound.
-std::string_view keep(std::vector<std::string>& scratch, std::string text) {
-  scratch.push_back(std::move(text));
-  return scratch.back();
+void bind_date(SqliteStatement& s, const std::optional<WallTime>& date, std::array<char, kSqlDate>& text) {
+  date ? s.bind({text.data(), write_sql_date(text.data(), *date)}) : s.bind_null();
 }
 
-void bind_date(SqliteStatement& statement, const std::optional<WallTime>& date, std::vector<std::string>& scratch) {
-  date ? statement.bind(keep(scratch, sql_date(*date))) : statement.bind_null();
-}
-
-void bind_buffers(SqliteStatement& statement, const std::vector<Blob>& buffers, std::vector<std::string>& scratch) {
-  buffers.empty() ? statement.bind_null() : statement.bind_blob(keep(scratch, write_byte_list(buffers)));
+void bind_buffers(SqliteStatement& s, const std::vector<Blob>& buffers, std::string& text) {
+  buffers.empty() ? s.bind_null() : s.bind_blob(text = write_byte_list(buffers));
 }
 
 Status status_in(std::string_view metadata) {
@@ -63,35 +56,52 @@ std::string_view column_type(const FieldInfo& field) {
   }
 }
 
-void bind_row(SqliteStatement& s, const TaskRecord& r, std::vector<std::string>& scratch) {
-  scratch.clear();
-  scratch.reserve(16);
+ResultColumns::ResultColumns(const TaskRecord& r)
+    : started(r.started),
+      completed(r.completed),
+      received(r.received),
+      header(r.result_header.view()),
+      metadata(r.result_metadata.view()),
+      content(r.result_content.view()),
+      buffers(r.result_buffers) {}
+
+ResultColumns::ResultColumns(const Finished& f)
+    : started(f.started),
+      completed(f.completed),
+      received(f.received),
+      header(f.header.view()),
+      metadata(f.metadata.view()),
+      content(f.content.view()),
+      buffers(f.buffers) {}
+
+void bind_row(SqliteStatement& s, const TaskRecord& r, std::string_view engine, const ResultColumns& result,
+              RowScratch& scratch) {
+  auto& [submitted, started, completed, received] = scratch.dates;
   s.reset().bind(r.id.value).bind_or_null(r.header.view()).bind_or_null(r.metadata.view());
   s.bind_or_null(r.content.view());
-  bind_buffers(s, r.buffers, scratch);
-  bind_date(s, r.submitted, scratch);
-  s.bind_or_null(r.client.value).bind_or_null(r.engine.value);
-  bind_date(s, r.started, scratch);
-  bind_date(s, r.completed, scratch);
+  bind_buffers(s, r.buffers, scratch.buffers[0]);
+  bind_date(s, r.submitted, submitted);
+  s.bind_or_null(r.client.value).bind_or_null(engine);
+  bind_date(s, result.started, started);
+  bind_date(s, result.completed, completed);
   s.bind_or_null(r.resubmitted.value);
-  bind_date(s, r.received, scratch);
-  s.bind_or_null(r.result_header.view()).bind_or_null(r.result_metadata.view()).bind_or_null(r.result_content.view());
-  bind_buffers(s, r.result_buffers, scratch);
+  bind_date(s, result.received, received);
+  s.bind_or_null(result.header).bind_or_null(result.metadata).bind_or_null(result.content);
+  bind_buffers(s, result.buffers, scratch.buffers[1]);
   s.bind_or_null(queue_text(r.queue));
   r.execute_input ? s.bind(*r.execute_input) : s.bind_null();
   s.bind_or_null(r.execute_result.view()).bind_or_null(r.error.view()).bind(r.out).bind(r.err);
-  s.bind_or_null(keep(scratch, label_text(r)));
+  s.bind_or_null(scratch.label = label_text(r));
 }
 
-void bind_result(SqliteStatement& s, const Finished& f, std::vector<std::string>& scratch) {
-  scratch.clear();
-  scratch.reserve(16);
+void bind_result(SqliteStatement& s, const ResultColumns& result, RowScratch& scratch) {
+  auto& [unused, started, completed, received] = scratch.dates;
   s.reset();
-  bind_date(s, f.started, scratch);
-  bind_date(s, f.completed, scratch);
-  bind_date(s, f.received, scratch);
-  s.bind_or_null(f.header.view()).bind_or_null(f.metadata.view()).bind_or_null(f.content.view());
-  bind_buffers(s, f.buffers, scratch);
+  bind_date(s, result.started, started);
+  bind_date(s, result.completed, completed);
+  bind_date(s, result.received, received);
+  s.bind_or_null(result.header).bind_or_null(result.metadata).bind_or_null(result.content);
+  bind_buffers(s, result.buffers, scratch.buffers[1]);
 }
 
 std::vector<Field> columns_for(FieldSet fields, const Filter& filter) {
