@@ -1,7 +1,7 @@
 # The front door. Every target can be run again at no cost: what is up to date is left alone and not mentioned.
 # One tree, build/dev, serves users, tests, demos and benchmarks; build/asan and build/tsan hold the unit tests only.
 .DEFAULT_GOAL := help
-.PHONY: help setup build programs demo test test-mongo test-launchers chaos bench format lint clean
+.PHONY: help setup build programs demo test test-mongo test-launchers test-jupyter chaos bench format lint clean
 .DELETE_ON_ERROR:
 
 BUILD := build/dev
@@ -38,6 +38,10 @@ test-mongo: build ## run the tests of --mongodb; needs Go 1.24, builds a server 
 test-launchers: build ## run the tests of launchers against a real Slurm, Grid Engine, MPI, sshd; needs root, installs them once
 	@tools/launcher_packages.sh
 	@$(PYTHON) -m pytest -q -n 3 --dist=loadfile tests/launchers
+
+test-jupyter: build ## run the tests of Jupyter's front ends in a browser; installs Chromium, JupyterLab and Notebook once
+	@tools/jupyter_packages.sh
+	@$(PYTHON) -m pytest -q tests/frontends
 
 chaos: programs ## kill, stop and cut off the processes of a cluster at work, many times; prints what became of every task
 	@CAMSHAFT_CHAOS_CUT=30 $(PYTHON) -m pytest -q -p no:cacheprovider tests/chaos/test_network.py

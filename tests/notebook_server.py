@@ -17,7 +17,7 @@ TOKEN = "of-the-test"
 
 
 class NotebookServer:
-    """A running server. `disabled`: names of extensions of the server that are not to be loaded."""
+    """A running server. `disabled`: extensions that are not to be loaded. Notebooks are in `work`."""
 
     def __init__(
         self,
@@ -33,7 +33,17 @@ class NotebookServer:
         config.mkdir(parents=True, exist_ok=True)
         enabled = dict.fromkeys(disabled, False)
         (config / "jupyter_server_config.json").write_text(json.dumps({"ServerApp": {"jpserver_extensions": enabled}}))
-        (home / "work").mkdir(exist_ok=True)
+        off = {f"{name}-labextension": True for name in disabled} | {
+            "@jupyterlab/apputils-extension:announcements": True
+        }
+        for kind, told in {
+            "labconfig/page_config": {"disabledExtensions": off},
+            "nbconfig/tree": {"load_extensions": {f"{name}/main": False for name in disabled}},
+        }.items():
+            (config / kind).parent.mkdir(exist_ok=True)
+            (config / f"{kind}.json").write_text(json.dumps(told))
+        self.work = home / "work"
+        self.work.mkdir(exist_ok=True)
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self.runtime = home / "runtime"
@@ -41,7 +51,7 @@ class NotebookServer:
             [
                 sys.executable,
                 *("-m", app, "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"),
-                *(f"--ServerApp.root_dir={home / 'work'}", f"--ServerApp.base_url={base_url}"),
+                *(f"--ServerApp.root_dir={self.work}", f"--ServerApp.base_url={base_url}"),
                 *args,
             ],
             HOME=str(home),

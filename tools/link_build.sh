@@ -39,6 +39,6 @@ for file in $(cd "$ours/config" && find . -name '*.json'); do
   mkdir -p "$root/.venv/etc/jupyter/$(dirname "$file")"
   ln -sfn "$ours/config/$file" "$root/.venv/etc/jupyter/$file"
 done
-mkdir -p "$root/.venv/share/jupyter/nbextensions" "$root/.venv/share/jupyter/labextensions"
-ln -sfn "$ours/static" "$root/.venv/share/jupyter/nbextensions/camshaft"
+mkdir -p "$root/.venv/share/jupyter/nbextensions/camshaft" "$root/.venv/share/jupyter/labextensions"
+update "$root/.venv/share/jupyter/nbextensions/camshaft/tree.js" < "$ours/static/tree.js" # servers follow no links here
 ln -sfn "$ours/labextension" "$root/.venv/share/jupyter/labextensions/camshaft"

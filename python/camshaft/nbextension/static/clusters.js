@@ -207,7 +207,7 @@
       this.logButton.hidden = stopped && this.logs.element.hidden;
       this.removeButton.hidden = !stopped || cluster.cluster_id === "";
       this.failure.show(model.error || this.refused || "");
-      this.logs.load();
+      if (!stopped && state !== "stopping") this.logs.load(); // what was last seen stays
     }
 
     enter() {
@@ -296,7 +296,7 @@
       Object.assign(this, { profile, id, n, launcher, failure: new Failure() });
       this.element = element(
         "form",
-        { class: "cs-new", hidden: true, onsubmit: (event) => this.submit(event) },
+        { class: "cs-form", hidden: true, onsubmit: (event) => this.submit(event) },
         profileLabel,
         idLabel,
         nLabel,

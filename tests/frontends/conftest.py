@@ -1,0 +1,60 @@
+"""A Jupyter server with every front end, and a browser, for the tests of a module.
+
+They want Chromium and the packages that `make test-jupyter` installs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from browser import Browser
+from notebook_server import TOKEN, NotebookServer
+from processes import Processes, wait_until
+
+NOTEBOOK = {
+    "cells": [
+        {"cell_type": "code", "id": "one", "source": "", "metadata": {}, "outputs": [], "execution_count": None},
+    ],
+    "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
+
+
+@pytest.fixture(scope="module")
+def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """What the tests of a module start; ended with them."""
+    made = Processes(tmp_path_factory.mktemp("frontends"))
+    yield made
+    survivors = made.end()
+    assert not survivors, "still running after the tests: " + "; ".join(survivors)
+
+
+@pytest.fixture(scope="module")
+def browser(group: Processes) -> Iterator[Browser]:
+    """A browser, in which one test after the other looks at pages."""
+    made = Browser(group)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def running(group: Processes, browser: Browser) -> NotebookServer:
+    """A Jupyter server to which the browser has logged in, with a notebook of one empty cell."""
+    server = NotebookServer(group)
+    (server.work / "one.ipynb").write_text(json.dumps(NOTEBOOK))
+    browser.open(f"{server.url}ipyclusters?token={TOKEN}")
+    return server
+
+
+@pytest.fixture
+def server(running: NotebookServer, browser: Browser) -> Iterator[NotebookServer]:
+    """The server, on which no cluster runs before and after the test."""
+    browser.messages.clear()
+    yield running
+    for key, model in running.clusters().items():
+        if model["state"] != "stopped" or model["cluster"]["cluster_id"]:
+            assert running.cluster("DELETE", key)[0] == 204
+    wait_until(lambda: {one["state"] for one in running.clusters().values()} == {"stopped"}, "the end of all clusters")
