@@ -19,13 +19,18 @@ def _push(**values: Any) -> None:
         if name.isidentifier():
             space[name] = value
         else:
-            exec(f"{name} = _camshaft_value", space, {"_camshaft_value": value})
+            space["_camshaft_value"] = value
+            try:  # any target of an assignment, also one that binds several names
+                exec(compile(f"{name} = _camshaft_value", f"<push of {name!r}>", "exec"), space)
+            finally:
+                del space["_camshaft_value"]
 
 
 def _pull(names: Any) -> Any:
-    if isinstance(names, str):
-        return eval(names, globals())
-    return [eval(name, globals()) for name in names]
+    def value(name: str) -> Any:
+        return eval(compile(name, f"<pull of {name!r}>", "eval"), globals())
+
+    return value(names) if isinstance(names, str) else [value(name) for name in names]
 
 
 def _import(name: str, fromlist: Any, level: int, bindings: Any) -> None:

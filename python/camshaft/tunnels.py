@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -144,6 +145,7 @@ def through(
 def read_when_there(path: str, timeout: float) -> dict[str, Any]:
     """Return what a connection file says once it is there and whole; OSError after `timeout` seconds, 0: never."""
     deadline = time.monotonic() + timeout if timeout > 0 else float("inf")
+    told = False
     while True:
         try:
             with open(path, encoding="utf-8") as file:
@@ -151,6 +153,9 @@ def read_when_there(path: str, timeout: float) -> dict[str, Any]:
         except (OSError, ValueError) as error:
             if time.monotonic() > deadline:
                 raise OSError(f"no whole connection file {path} within {timeout:g} s: {error}") from None
+            if not told:
+                print(f"waiting for the connection file {path}: {error}", file=sys.stderr)
+                told = True
         time.sleep(0.1)
 
 

@@ -78,7 +78,7 @@ int run_stop(const ClusterOptions& options) {
       if (!options.all) code = kExitNothingToStop;
       continue;
     }
-    if (auto stopped = cluster::stop_cluster(found, options.profile, kGrace); !stopped) {
+    if (auto stopped = cluster::stop_cluster(found, options.profile, kGrace, options.stop_signal); !stopped) {
       fail(stopped.error().message);
       code = kExitFailed;
       continue;

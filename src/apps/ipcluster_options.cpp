@@ -39,7 +39,7 @@ void add_words(OptionTable& table, OptionTable::Names names, std::vector<std::st
                std::string help) {
   const auto assign = [&target, append](std::string_view value) {
     const auto words = cluster::split_words(value);
-    if (!words || words->empty()) return false;
+    if (!words || (words->empty() && !append)) return false;
     if (!append) target.clear();
     target.insert(target.end(), words->begin(), words->end());
     return true;
@@ -76,7 +76,6 @@ struct Everything {
   cluster::ProfileChoice choice;
   std::string format = "text";
   double delay = 0;
-  int signal = 2;
   bool ignored = false;
   LauncherChoice engines, controller;
   LauncherSettings launchers;
@@ -135,7 +134,9 @@ struct Everything {
     table.boolean({"dry-run"}, options.dry_run, "print the commands and job scripts of a start, and start nothing");
     table.choice({"o", "IPClusterList.output_format"}, format, {"text", "json"},
                  "list, config, doctor: form of the output");
-    table.integer({"signal", "IPClusterStop.signal"}, signal, 1, 64, "has no effect: stopping is always clean");
+    table.integer(
+        {"signal", "IPClusterStop.signal"}, options.stop_signal, 0, 64,
+        "stop: a signal that engines and controller get at once, 9 to give them no time; 0: none, they are asked");
     table.add({{"clusterfile", "f"},
                "a cluster file of 2008, with the dictionaries controller and engines; the same as --config",
                "a file name",

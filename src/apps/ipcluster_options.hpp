@@ -32,6 +32,7 @@ struct ClusterOptions : CommonOptions {
   int restart_engines = 0;                         // how often in a row each that dies is started again
   int engine_timeout_s = 60;
   int early_shutdown_s = 30;
+  int stop_signal = 0;  // what engines and controller get at once when stopped; 0: nothing
   bool daemonize = false;
   bool all = false;
   bool force = false;

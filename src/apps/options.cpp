@@ -60,6 +60,21 @@ std::string join(const std::vector<std::string>& words, std::string_view between
   return fmt::format("{}", fmt::join(words, between));
 }
 
+enum class Shows { nothing, text, json };
+
+/// What a word of the command line says about showing the configuration; nullopt when it is about something else.
+/// --show-config, --show-config-json, and the traits behind them: --AnyClass.show_config=True.
+std::optional<Shows> says_show_config(std::string_view word) {
+  if (word.substr(0, 13) == "--show-config") return word == "--show-config-json" ? Shows::json : Shows::text;
+  const auto equals = word.find('=');
+  const auto dot = word.find('.');
+  if (word.substr(0, 2) != "--" || equals == std::string_view::npos || dot > equals) return std::nullopt;
+  const std::string_view trait = word.substr(dot + 1, equals - dot - 1);
+  if (trait != "show_config" && trait != "show_config_json") return std::nullopt;
+  if (!to_bool(word.substr(equals + 1)).value_or(true)) return Shows::nothing;
+  return trait == "show_config" ? Shows::text : Shows::json;
+}
+
 }  // namespace
 
 std::string dashed(std::string_view name) { return (name.size() == 1 ? "-" : "--") + std::string(name); }
@@ -300,16 +315,17 @@ Result<Parsed> OptionTable::parse(std::span<const char* const> arguments, std::s
   Parsed parsed;
   std::vector<const char*> rest;
   bool as_json = false;
+  bool ours = true;
   for (const char* argument : arguments) {
-    const std::string_view word = argument;
-    if (word == "--") break;
-    as_json = as_json || word == "--show-config-json" || word == "--Application.show_config_json=True";
-    parsed.shows_config =
-        parsed.shows_config || as_json || word == "--show-config" || word == "--Application.show_config=True";
+    ours = ours && std::string_view(argument) != "--";
+    const auto shows = ours ? says_show_config(argument) : std::nullopt;
+    if (!shows) {
+      rest.push_back(argument);
+      continue;
+    }
+    as_json = as_json || *shows == Shows::json;
+    parsed.shows_config = parsed.shows_config || *shows != Shows::nothing;
   }
-  std::copy_if(arguments.begin(), arguments.end(), std::back_inserter(rest), [](std::string_view word) {
-    return word.rfind("--show-config", 0) != 0 && word.rfind("--Application.show_config", 0) != 0;
-  });
   const auto given = scan(rest, parsed);
   if (!given) return given.error();
   if (!parsed.text.empty()) {

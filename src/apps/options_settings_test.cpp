@@ -100,6 +100,12 @@ TEST(Settings, ShowConfigSaysWhatDiffersAndFromWhere) {
   EXPECT_EQ(json, nlohmann::json::parse(R"([{"name": "TaskScheduler.hwm", "value": 2, "origin": "command line"}])"));
 }
 
+TEST(Settings, ShowConfigIsATraitOfEveryClass) {
+  EXPECT_TRUE(parse({"--IPController.show_config=True"}, {})->shows_config);
+  EXPECT_TRUE(parse({"--Application.show_config_json=true"}, {})->shows_config);
+  EXPECT_FALSE(parse({"--BaseParallelApplication.show_config=False", "--hwm=2"}, {})->shows_config);
+}
+
 TEST(ConfigFile, SaysNothingUntilSomethingIsChanged) {
   for (const std::string& text : {controller_config_file(), cluster_config_file()}) {
     EXPECT_FALSE(says_something(text));

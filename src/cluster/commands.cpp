@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace camshaft::cluster {
@@ -87,7 +88,12 @@ fs::path lock_path(const Profile& profile, std::string_view cluster_id) {
 Result<std::vector<std::string>> split_words(std::string_view text) {
   std::vector<std::string> words;
   if (!text.empty() && text.front() == '[') {
-    const auto list = nlohmann::json::parse(text, nullptr, false);
+    auto list = nlohmann::json::parse(text, nullptr, false);
+    if (list.is_discarded()) {  // as Python writes it, with other quotes
+      std::string json(text);
+      std::replace(json.begin(), json.end(), '\'', '"');
+      list = nlohmann::json::parse(json, nullptr, false);
+    }
     bool fine = list.is_array();
     for (std::size_t i = 0; fine && i < list.size(); ++i) {
       fine = list[i].is_string();

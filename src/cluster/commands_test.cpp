@@ -55,6 +55,8 @@ TEST(Commands, AnEmptyIdLeavesNoTraceInNames) {
 TEST(Words, AreSplitAsAShellWould) {
   EXPECT_THAT(split_words("a  'b c' \"d e\"f ''").value(), ElementsAre("a", "b c", "d ef", ""));
   EXPECT_THAT(split_words(R"(["a b", "c"])").value(), ElementsAre("a b", "c"));
+  EXPECT_THAT(split_words("['a b', 'c']").value(), ElementsAre("a b", "c"));
+  EXPECT_THAT(split_words("[]").value(), ElementsAre());
   EXPECT_FALSE(split_words("'a"));
   EXPECT_FALSE(split_words("[1]"));
   EXPECT_FALSE(split_words("[\"a\""));

@@ -316,7 +316,7 @@ def parse(argv: list[str], options: Options | None = None, origin: str = "comman
             options.say(*_FLAGS[name], origin)
         elif name == "log-to-file":
             options.say("log_to_file", _read(word, _flag, value), origin)
-        elif name in ("config", "IPEngine.extra_config_file", "BaseIPythonApplication.extra_config_file"):
+        elif name == "config" or (name.endswith(".extra_config_file") and name.partition(".")[0] in _ENGINE_CLASSES):
             options.config_files.append(_text(value if equals else _next_value(word, rest)))
         elif "." in name:
             _set_trait(options, word, name, value if equals else _next_value(word, rest), origin)

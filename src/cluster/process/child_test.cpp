@@ -138,6 +138,20 @@ TEST_F(Processes, StoppingTouchesOnlyWhatWasMeant) {
   wait(*stranger);
 }
 
+TEST_F(Processes, AClusterIsStoppedWithTheSignalThatIsWanted) {
+  const Profile profile{folder, folder / "profile_x"};
+  ASSERT_TRUE(create_profile(profile));
+  auto engine = Child::start(shell("trap '' TERM; while :; do sleep 0.01; done"), nullptr);
+  ASSERT_TRUE(engine);
+  ClusterRecord record;
+  record.profile_dir = profile.dir.string();
+  record.engine_sets["s"][0] = {engine->id(), ""};
+  const fs::path file = cluster_file_path(profile, "");
+  ASSERT_TRUE(write_text(file, render(record)));
+  ASSERT_TRUE(stop_cluster(*look_at(file), profile, 60s, SIGKILL));  // it would not heed SIGTERM for a minute
+  EXPECT_EQ(wait(*engine).signal, SIGKILL);
+}
+
 TEST_F(Processes, ALockIsHeldOnce) {
   {
     auto first = ClusterLock::take(folder / "lock");

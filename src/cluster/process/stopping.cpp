@@ -26,16 +26,16 @@ bool end_all(const std::vector<Descriptor>& processes, Duration grace) {
 
 }  // namespace
 
-Result<Done> stop_cluster(const FoundCluster& found, const Profile& profile, Duration grace) {
+Result<Done> stop_cluster(const FoundCluster& found, const Profile& profile, Duration grace, int first) {
   const ClusterRecord& record = found.record;
   for (const FoundCluster& joined : found.joined) {
-    if (auto stopped = stop_cluster(joined, profile, grace); !stopped) return stopped;
+    if (auto stopped = stop_cluster(joined, profile, grace, first); !stopped) return stopped;
   }
   // A Python process that owns a cluster is no ipcluster: it must not be ended, and sees its children go.
+  Descriptor supervisor;
   if (record.supervisor_program == "ipcluster") {
-    const Descriptor supervisor = open_process(record.supervisor, record.supervisor_program);
-    signal_process(supervisor, SIGTERM);
-    wait_process(supervisor, grace * 3);  // it gives engines and controller a grace each
+    supervisor = open_process(record.supervisor, record.supervisor_program);
+    signal_process(supervisor, SIGTERM);  // first of all, or it would start engines again
   }
   std::vector<Descriptor> engines;
   for (const auto& [id, set] : record.engine_sets) {
@@ -44,9 +44,14 @@ Result<Done> stop_cluster(const FoundCluster& found, const Profile& profile, Dur
       if (one.get() >= 0) engines.push_back(std::move(one));
     }
   }
-  bool all_gone = end_all(engines, grace);
   std::vector<Descriptor> controller;
   controller.push_back(open_process(record.controller.process, "controller"));
+  if (first != 0) {
+    for (const Descriptor& one : engines) signal_process(one, first);
+    signal_process(controller.front(), first);
+  }
+  if (supervisor.get() >= 0) wait_process(supervisor, grace * 3);  // it gives engines and controller a grace each
+  bool all_gone = end_all(engines, grace);
   all_gone = end_all(controller, grace) && all_gone;
   for (const LeftJobs& jobs : left_jobs(profile, record.cluster_id)) {
     if (auto cancelled = cancel_jobs(jobs); !cancelled) return cancelled.error();
