@@ -16,6 +16,30 @@
 namespace camshaft::apps {
 namespace {
 
+constexpr int kMostPatience = 30;    // seconds, also for a trial engine of this computer
+constexpr int kQueuePatience = 300;  // for one that waits in a queue, unless somebody says otherwise
+
+/// How `ipcluster start` would start engines, for a trial.
+nlohmann::json trial_of(const ClusterOptions& options) {
+  std::string launcher = options.engine_launcher.name;
+  nlohmann::json of_launcher = options.engine_launcher.options;
+  for (const UnknownLauncher& one : options.unknown_launchers) {
+    if (one.role != cluster::Role::engines) continue;
+    launcher = one.name;
+    of_launcher = one.options;
+  }
+  const bool chosen = options.engine_timeout_s != ClusterOptions().engine_timeout_s;
+  const bool queued = options.engine_launcher.queued();
+  return {{"launcher", launcher},
+          {"options", of_launcher},
+          {"engine_cmd", options.engine_cmd},
+          {"engine_args", options.engine_args},
+          {"controller_ip", options.controller_ip},
+          {"controller_location", options.controller_location},
+          {"queued", queued},
+          {"patience", queued && !chosen ? kQueuePatience : options.engine_timeout_s}};
+}
+
 int fail(std::string_view message) {
   fmt::print(stderr, "ipcluster: {}\n", message);
   return kExitFailed;
@@ -41,8 +65,9 @@ int run_doctor(const ClusterOptions& options) {
   const nlohmann::json told = {{"ip", controller->engine_ip},
                                {"location", controller->location},
                                {"ports", ports},
-                               {"patience", std::min(30, options.engine_timeout_s)},
-                               {"version", CAMSHAFT_VERSION}};
+                               {"patience", std::min(kMostPatience, options.engine_timeout_s)},
+                               {"version", CAMSHAFT_VERSION},
+                               {"trial", trial_of(options)}};
 
   const auto python = find_python();
   if (!python)

@@ -19,6 +19,8 @@
 #include "cluster/batch/watch.hpp"
 #include "cluster/process/captured.hpp"
 #include "cluster/process/files.hpp"
+#include "service/tell_controller.hpp"
+#include "wire/connection_file.hpp"
 
 namespace camshaft::apps {
 namespace {
@@ -29,6 +31,7 @@ namespace fs = std::filesystem;
 constexpr Duration kSubmitPatience = std::chrono::seconds(120);
 constexpr Duration kAnswerPatience = std::chrono::seconds(30);
 constexpr Duration kStopPatience = std::chrono::seconds(12);  // less than the supervisor's
+constexpr Duration kControllerPatience = std::chrono::seconds(5);
 constexpr int kTailLines = 20;
 
 std::string variable(const char* name) {
@@ -176,7 +179,8 @@ class BatchTether final {
     if (life_.stopping() || watch_.living().empty()) return;
     const auto argv = batch::signal_command(submission_, watch_.living(), number);
     if (argv.empty()) {
-      tether_says(fmt::format("{} cannot pass on signal {} ({}); from Python, Client.send_signal reaches the engines",
+      if (!request_.controller && through_controller(number)) return;
+      tether_says(fmt::format("{} cannot pass on signal {} ({}), and no controller of camshaft that would answers",
                               submission_.dialect.title, number, ::strsignal(number)));
       return;
     }
@@ -184,6 +188,21 @@ class BatchTether final {
       if (ran && ran->exit == cluster::Exit{}) return;
       tether_says(fmt::format("{}: {}", fmt::join(argv, " "), ran ? one_line(ran->output) : ran.error().message));
     });
+  }
+
+  /// Where the system has no command for it, engines raise the signal themselves.
+  bool through_controller(int number) {
+    service::ControllerPlace place;
+    for (const auto& [name, value] : request_.environment) {
+      if (name == "IPP_CONNECTION_INFO") place.connection = value;
+    }
+    if (place.connection.empty()) {
+      const auto text =
+          wire::read_file(wire::engine_file(fs::path(request_.profile_dir) / "security", request_.cluster_id));
+      if (!text) return false;
+      place.connection = *text;
+    }
+    return service::tell_signal(place, request_.set, number, kControllerPatience) == service::Told::told;
   }
 
   void stop() {

@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "bindings/bindings.hpp"
+#include "service/tell_controller.hpp"
 
 namespace nb = nanobind;
 
@@ -38,13 +39,13 @@ void bind_engine_keeper(nb::module_& m) {
       [](const std::string& connection, const std::string& uuid, int pid, const std::string& how,
          std::optional<std::string> location, std::optional<std::string> key,
          std::optional<std::string> curve_serverkey, double patience) -> std::optional<bool> {
-        service::EngineEnd end{connection, std::move(location), std::move(key), std::move(curve_serverkey), uuid, pid,
-                               how};
+        const service::ControllerPlace place{connection, std::move(location), std::move(key),
+                                             std::move(curve_serverkey)};
         const nb::gil_scoped_release unlocked;
         const auto wait = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(patience));
-        const auto told = service::tell_end(end, wait);
+        const auto told = service::tell_end(place, {uuid, pid, how}, wait);
         if (told == service::Told::nobody) return std::nullopt;
-        return told == service::Told::listed;
+        return told != service::Told::unknown;
       },
       nb::kw_only(), nb::arg("connection"), nb::arg("uuid"), nb::arg("pid"), nb::arg("how"),
       nb::arg("location") = nb::none(), nb::arg("key") = nb::none(), nb::arg("curve_serverkey") = nb::none(),

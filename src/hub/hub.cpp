@@ -52,6 +52,11 @@ std::optional<Event> read_engine_request(std::string_view msg_type, const Client
     if (!host.is_string() || !pid.is_number_integer() || !why.is_string()) return std::nullopt;
     return ProcessEnded{host.get<std::string>(), pid.get<std::int64_t>(), why.get<std::string>()};
   }
+  if (msg_type == "camshaft_engine_signal") {
+    const auto set = member("set"), number = member("sig");
+    if (!set.is_string() || !number.is_number_integer()) return std::nullopt;
+    return SignalEngines{set.get<std::string>(), number.get<int>()};
+  }
   if (!registration && msg_type != "unregistration_request") return std::nullopt;
   EngineId uuid;
   std::optional<std::int64_t> number;
@@ -119,6 +124,10 @@ std::vector<Action> Hub::handle(const Event& event, TimePoint now, WallTime wall
             out.push_back(EngineChanged{e.uuid});
         } else if constexpr (std::is_same_v<E, ProcessEnded>) {
           note_end(e, now);
+        } else if constexpr (std::is_same_v<E, SignalEngines>) {
+          for (const auto& [number, uuid] : registry_.engines()) {
+            if (properties_.of(uuid).value("engine_set", Json()) == e.set) out.push_back(SignalEngine{uuid, e.signal});
+          }
         } else {
           perform(hearts_.handle(e, now), now, out);
         }

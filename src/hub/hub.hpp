@@ -35,8 +35,14 @@ struct ProcessEnded {
   std::string why;  // "killed by signal 9 (Killed)"
   bool operator==(const ProcessEnded&) const = default;
 };
-using Event =
-    std::variant<Tick, Pong, ConnectionLost, RegistrationRequested, Unregister, PropertiesChanged, ProcessEnded>;
+/// Whoever started engines elsewhere cannot send them a signal by other means.
+struct SignalEngines {
+  std::string set;  // their property "engine_set"
+  int signal;
+  bool operator==(const SignalEngines&) const = default;
+};
+using Event = std::variant<Tick, Pong, ConnectionLost, RegistrationRequested, Unregister, PropertiesChanged,
+                           ProcessEnded, SignalEngines>;
 
 /// To whoever asked: msg_type registration_reply, parent_header {}, this content. At most one for each request.
 struct RegistrationReply {
@@ -58,15 +64,21 @@ struct EngineReturned {
   EngineId uuid;
   bool operator==(const EngineReturned&) const = default;
 };
+/// An engine is to raise this signal in its own process.
+struct SignalEngine {
+  EngineId uuid;
+  int signal;
+  bool operator==(const SignalEngine&) const = default;
+};
 /// EngineRegistered, EngineReturned and EngineGone go to the schedulers, and to clients as notifications with
 /// notification_content(). RegistrationIgnored and RegistrationDropped are for the log.
 using Action = std::variant<RegistrationReply, EngineRegistered, EngineReturned, EngineGone, EngineChanged, Ping,
-                            SaveEngines, RegistrationIgnored, RegistrationDropped>;
+                            SaveEngines, RegistrationIgnored, RegistrationDropped, SignalEngine>;
 
 /// Content of registration_notification and unregistration_notification.
 std::string notification_content(EngineNumber number, const EngineId& uuid, const std::string& why = "");
 /// Reads registration_request, unregistration_request, an engine's properties_notification and a supervisor's
-/// camshaft_engine_exit; nullopt for other types, which are for answer().
+/// camshaft_engine_exit and camshaft_engine_signal; nullopt for other types, which are for answer().
 std::optional<Event> read_engine_request(std::string_view msg_type, const ClientId& from,
                                          const nlohmann::json& content);
 

@@ -263,7 +263,10 @@ HubListeners Controller::Parts::listeners() {
       [this](const std::string& arguments, std::function<void(std::string)> then) {
         dask.start(arguments, std::move(then));
       },
-      [this] { dask.stop(); }};
+      [this] { dask.stop(); },
+      [this](const EngineId& engine_id, int signal) {
+        relay_loop.post([this, engine_id, signal] { relay->send_signal(engine_id, signal); });
+      }};
 }
 
 RelayTap Controller::Parts::relay_tap() {

@@ -1,7 +1,6 @@
-// service/engine_keeper.hpp: what the keeper of an engine knows and says: how its engine ended, whether it is started
-// again, and the message by which the controller learns of it. The keeper itself is python/camshaft/engine/keeper.py.
-// Thread: one. Owns: counts and times; tell_end() has sockets of its own while it runs.
-// Errors: a controller that cannot be told is told nothing; the result says so.
+// service/engine_keeper.hpp: what the keeper of an engine knows: how its engine ended, and whether it is started again.
+// The keeper itself is python/camshaft/engine/keeper.py.
+// Thread: one. Owns: counts and times. Errors: none.
 #pragma once
 #include <optional>
 #include <string>
@@ -32,21 +31,5 @@ class EngineKeeper final {
   cluster::Restarts restarts_;
   cluster::MemoryKills memory_kills_;
 };
-
-/// An engine process of this computer that has ended.
-struct EngineEnd {
-  std::string connection;                                     // text of the engines' connection file
-  std::optional<std::string> location, key, curve_serverkey;  // what the engine was told in place of the file's
-  std::string uuid;
-  int pid = 0;
-  std::string how;
-};
-enum class Told {
-  nobody,   // no controller answers
-  unknown,  // it does not list this engine
-  listed,   // it does, and knows now how the engine ended, unless it is an original
-};
-/// Tells the controller, which is waited for no longer than `patience` at a time.
-Told tell_end(const EngineEnd& end, Duration patience);
 
 }  // namespace camshaft::service

@@ -282,6 +282,8 @@ void HubService::perform(const hub::EngineChanged& action) {
   listeners_.engine_changed(action.uuid, hub::json_text(hub_.properties().of(action.uuid)));
 }
 
+void HubService::perform(const hub::SignalEngine& action) { listeners_.signal_engine(action.uuid, action.signal); }
+
 void HubService::perform(const hub::Ping& action) { ping_.send({Blob::of(action.text)}); }
 
 void HubService::perform(const hub::SaveEngines&) {

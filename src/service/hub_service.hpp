@@ -68,6 +68,7 @@ struct HubListeners {
   /// Starts the scheduler of Dask with arguments in JSON; calls back on the hub's thread with the content of the reply.
   std::function<void(const std::string& arguments, std::function<void(std::string)>)> start_dask{};
   std::function<void()> stop_dask{};
+  std::function<void(const EngineId&, int signal)> signal_engine{};
 };
 
 class HubService final {
@@ -116,6 +117,7 @@ class HubService final {
   void perform(const hub::EngineReturned& action);
   void perform(const hub::EngineGone& action);
   void perform(const hub::EngineChanged& action);
+  void perform(const hub::SignalEngine& action);
   void perform(const hub::Ping& action);
   void perform(const hub::SaveEngines& action);
   void perform(const hub::RegistrationIgnored& action);

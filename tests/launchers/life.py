@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
 import time
+from collections.abc import Callable
 
 import camshaft
 import pytest
-from processes import at_the_prompt, wait_until
+from launchers.conftest import Batch
+from processes import Process, Processes, at_the_prompt, command_of, wait_until
 
 
 @at_the_prompt
@@ -25,6 +29,20 @@ def deaths_are_told(rc: camshaft.Client, code: int = 0, number: int = signal.SIG
     words = rf"killed by signal {int(number)} \(" if number else f"exit code {code}"
     with pytest.raises(camshaft.RemoteError, match=rf"died while running task .*: {words}"):
         rc[rc.ids[0]].apply_async(_die, code, number).get(60)
+
+
+def doctor(processes: Processes, *arguments: str) -> list[dict[str, str]]:
+    """The findings of `ipcluster doctor ARGUMENTS`."""
+    done = subprocess.run(
+        [*command_of("ipcluster", "ours"), "doctor", "-o", "json", *arguments],
+        env=processes.env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stderr == ""
+    return json.loads(done.stdout)
 
 
 def uuids(rc: camshaft.Client) -> set[str]:
@@ -49,6 +67,47 @@ def interrupts_reach(rc: camshaft.Client) -> None:
     with pytest.raises(camshaft.CompositeError, match="KeyboardInterrupt"):
         result.get(timeout=1)
     assert rc[:].apply_sync(eval, "2 + 2") == [4] * len(rc.ids)
+
+
+def signals_reach(ipcluster: Process) -> None:
+    """A signal that `ipcluster` gets reaches each engine of the default profile once."""
+
+    def remember() -> None:
+        import builtins
+        import signal
+
+        builtins.signals_seen = 0
+
+        def count(number: int, frame: object) -> None:
+            builtins.signals_seen += 1
+
+        signal.signal(signal.SIGUSR1, count)
+
+    def seen() -> int:
+        import builtins
+
+        return builtins.signals_seen
+
+    with camshaft.Client() as rc:
+        rc[:].apply_sync(at_the_prompt(remember))
+        for times in (1, 2):
+            ipcluster.send(signal.SIGUSR1)
+            wait_until(lambda least=times: min(rc[:].apply_sync(at_the_prompt(seen))) >= least, "the signal")
+            assert rc[:].apply_sync(at_the_prompt(seen)) == [times] * len(rc.ids)
+
+
+def killed_ipcluster_leaves_no_job(here: Batch, jobs: Callable[[], object], *arguments: str, each: bool = True) -> None:
+    """Start two engines by ``ipcluster start ARGUMENTS``, with a job for `each`, and kill it; `jobs`: those left."""
+    process = here.ipcluster("start", "-n", "2", *arguments, options={"layout": "jobs"} if each else None)
+    here.started(process)
+    controllers = sum(argument.startswith("--controller") for argument in arguments)
+    assert sorted(len(json.loads(file.read_text())["ids"]) for file in here.jobs_files()) == [
+        *([1] * controllers),
+        2 if each else 1,
+    ]
+    process.kill()
+    wait_until(lambda: not jobs(), "end of the jobs")
+    wait_until(lambda: not here.jobs_files(), "end of the files of jobs")
 
 
 def gone(pids: list[int]) -> bool:

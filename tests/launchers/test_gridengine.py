@@ -8,6 +8,14 @@ from collections.abc import Callable, Iterator
 import camshaft
 import pytest
 from launchers.conftest import Batch
+from launchers.life import (
+    deaths_are_told,
+    engines_come_back,
+    interrupts_reach,
+    killed_ipcluster_leaves_no_job,
+    signals_reach,
+    uuids,
+)
 from launchers.servers.grid_engine import GridEngine, grid_engine
 from processes import at_the_prompt, wait_until
 
@@ -46,19 +54,23 @@ def test_S2_11_S4_7_engines_join_and_stop_cancels(here: Batch, server: GridEngin
 
 
 def test_the_controller_is_a_job_too_and_kill_9_leaves_none(here: Batch, server: GridEngine) -> None:
-    process = here.ipcluster("start", "-n", "2", "--engines=sge", "--controller=SGE")
-    here.started(process)
-    assert len(server.jobs()) == 3
-    process.kill()
-    wait_until(lambda: not server.jobs(), "end of the jobs")
+    killed_ipcluster_leaves_no_job(here, server.jobs, "--engines=sge", "--controller=SGE", each=False)
 
 
-def test_a_signal_that_it_cannot_pass_on_is_said(here: Batch) -> None:
-    process = here.ipcluster("start", "-n", "1", "--engines=sge")
+def test_signals_reach_the_engines_by_way_of_the_controller(here: Batch) -> None:
+    """Grid Engine has no command for them."""
+    process = here.ipcluster("start", "-n", "2", "--engines=sge")
     here.started(process)
-    process.send(signal.SIGUSR1)
-    wait_until(lambda: "Grid Engine cannot pass on signal 10" in here.logs(), "the line about the signal")
-    assert process.running
+    signals_reach(process)
+    with camshaft.Cluster(n=1, engines="sge", progress=False) as rc:
+        interrupts_reach(rc)
+
+
+def test_an_engine_that_dies_is_told_and_comes_back_in_its_job(here: Batch) -> None:
+    with camshaft.Cluster(n=2, engines="sge", progress=False, restart_engines=True) as rc:
+        before = uuids(rc)
+        deaths_are_told(rc)
+        engines_come_back(rc, 2, before, left=1)
 
 
 def test_an_unknown_queue_is_said_with_the_command(here: Batch) -> None:

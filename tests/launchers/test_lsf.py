@@ -10,9 +10,10 @@ from pathlib import Path
 import camshaft
 import pytest
 from launchers.conftest import Batch
+from launchers.life import killed_ipcluster_leaves_no_job, signals_reach
 from launchers.servers import lsf_over_slurm
 from launchers.servers.slurm import Slurm
-from processes import at_the_prompt, wait_until
+from processes import at_the_prompt
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +46,13 @@ def test_S2_11_an_array_of_engines_joins_and_stop_cancels(here: Batch, slurm_ser
 
 
 def test_kill_9_leaves_no_job(here: Batch, slurm_server: Slurm) -> None:
-    process = here.ipcluster("start", "-n", "2", "--engines=LSF", "--controller=lsf", options={"layout": "jobs"})
+    killed_ipcluster_leaves_no_job(here, slurm_server.jobs, "--engines=LSF", "--controller=lsf")
+
+
+def test_signals_reach_the_engines(here: Batch) -> None:
+    process = here.ipcluster("start", "-n", "2", "--engines=lsf", options={"layout": "jobs"})
     here.started(process)
-    assert slurm_server.jobs()
-    process.kill()
-    wait_until(lambda: not slurm_server.jobs(), "end of the jobs")
+    signals_reach(process)
 
 
 def test_what_is_refused_is_said_with_its_command(here: Batch) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Callable
 
 import camshaft
 import pytest
 from launchers.conftest import Batch
+from launchers.life import killed_ipcluster_leaves_no_job
 from launchers.servers.pbs import pbs_commands
 from launchers.servers.slurm import Slurm
-from processes import at_the_prompt, wait_until
+from processes import at_the_prompt
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +41,7 @@ def test_S2_11_S4_7_an_array_of_engines_joins_and_stop_cancels(here: Batch, slur
 
 
 def test_each_engine_a_job_and_kill_9_leaves_none(here: Batch, slurm_server: Slurm) -> None:
-    process = here.ipcluster("start", "-n", "2", "--engines=PBS", "--controller=pbs", options={"layout": "jobs"})
-    here.started(process)
-    assert sorted(len(json.loads(file.read_text())["ids"]) for file in here.jobs_files()) == [1, 2]
-    process.kill()
-    wait_until(lambda: not slurm_server.jobs(), "end of the jobs")
+    killed_ipcluster_leaves_no_job(here, slurm_server.jobs, "--engines=PBS", "--controller=pbs")
 
 
 def test_what_is_refused_is_said_with_its_command(here: Batch) -> None:

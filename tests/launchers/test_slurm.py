@@ -10,7 +10,7 @@ from collections.abc import Callable
 import camshaft
 import pytest
 from launchers.conftest import Batch
-from launchers.life import deaths_are_told, engines_come_back, uuids
+from launchers.life import deaths_are_told, engines_come_back, killed_ipcluster_leaves_no_job, signals_reach, uuids
 from launchers.servers.slurm import Slurm
 from processes import at_the_prompt, wait_until
 
@@ -68,12 +68,7 @@ def test_the_controller_is_a_job_too(here: Batch, slurm_server: Slurm) -> None:
 
 
 def test_kill_9_leaves_no_job(here: Batch, slurm_server: Slurm) -> None:
-    process = here.ipcluster("start", "-n", "2", "--engines=slurm", options={"layout": "jobs"})
-    here.started(process)
-    assert len(slurm_server.jobs()) == 2
-    process.kill()
-    wait_until(lambda: not slurm_server.jobs(), "end of the jobs")
-    wait_until(lambda: not here.jobs_files(), "end of the file of jobs")
+    killed_ipcluster_leaves_no_job(here, slurm_server.jobs, "--engines=slurm")
 
 
 def test_kill_9_of_everybody_is_cleared_up_by_stop(here: Batch, slurm_server: Slurm) -> None:
@@ -108,22 +103,7 @@ def test_a_killed_watcher_leaves_no_job(here: Batch, slurm_server: Slurm) -> Non
 def test_signals_reach_the_engines(here: Batch, layout: str) -> None:
     process = here.ipcluster("start", "-n", "2", "--engines=slurm", options={"layout": layout})
     here.started(process)
-
-    def remember() -> None:
-        import builtins
-        import signal
-
-        signal.signal(signal.SIGUSR1, lambda *_: setattr(builtins, "signalled", True))
-
-    def seen() -> bool:
-        import builtins
-
-        return getattr(builtins, "signalled", False)
-
-    with camshaft.Client() as rc:
-        rc[:].apply_sync(at_the_prompt(remember))
-        process.send(signal.SIGUSR1)
-        wait_until(lambda: rc[:].apply_sync(at_the_prompt(seen)) == [True, True], "the signal")
+    signals_reach(process)
 
 
 @pytest.mark.parametrize("layout", ["allocation", "array"])
@@ -143,6 +123,38 @@ def test_an_engine_that_dies_is_told_and_comes_back_in_its_job(here: Batch, slur
         engines_come_back(rc, 2, before)
         assert set(where(rc)) == jobs
     assert not slurm_server.jobs()
+
+
+def test_the_doctor_waits_in_the_queue_and_then_looks(here: Batch, slurm_server: Slurm) -> None:
+    slurm_server.run("scontrol", "update", "PartitionName=main", "State=DOWN")
+    try:
+        process = here.ipcluster("doctor", "--engines=slurm")
+        wait_until(lambda: "s (Slurm: 1 waiting" in process.output or not process.running, "a line about the wait")
+        assert "waiting for a trial engine of slurm, at most 300 s" in process.output
+    finally:
+        slurm_server.run("scontrol", "update", "PartitionName=main", "State=UP")
+    assert process.wait() == 0, process.output
+    assert "ok     engine, trial: a controller here and engines of slurm work together" in process.output
+    assert not slurm_server.jobs()
+    assert not here.profile.exists()
+
+
+@pytest.mark.parametrize("end", ["interrupt", "time"])
+def test_the_doctors_job_is_cancelled(here: Batch, slurm_server: Slurm, end: str) -> None:
+    slurm_server.run("scontrol", "update", "PartitionName=main", "State=DOWN")
+    try:
+        limit = ["--Cluster.engine_timeout=3"] if end == "time" else []
+        process = here.ipcluster("doctor", "--engines=slurm", *limit)
+        wait_until(lambda: slurm_server.jobs() or not process.running, "the job")
+        if end == "interrupt":
+            process.send(signal.SIGINT)
+            assert process.wait() == 130, process.output
+        else:
+            assert process.wait() == 0, process.output
+            assert "note   engine, trial: the queue has not started the trial job within 3 s" in process.output
+        assert not slurm_server.jobs()
+    finally:
+        slurm_server.run("scontrol", "update", "PartitionName=main", "State=UP")
 
 
 def test_what_slurm_refuses_is_said_with_its_command(here: Batch) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import camshaft
 import psutil
 import pytest
-from launchers.life import deaths_are_told, engines_come_back, interrupts_reach, uuids
+from launchers.life import deaths_are_told, doctor, engines_come_back, interrupts_reach, uuids
 from launchers.servers.sshd import Sshd, sshd
 from processes import BIN, Processes, command_of, marked, wait_until
 
@@ -103,6 +103,23 @@ def test_one_engine_and_all_are_restarted(server: Sshd, processes: Processes) ->
         rc.cluster.restart_engines_sync()
         engines_come_back(rc, 2, before)
     wait_until(lambda: nobody_there(server, processes), "end of all")
+
+
+def test_the_doctor_looks_at_every_machine(server: Sshd, processes: Processes) -> None:
+    options = options_for(server, processes, engines={"node1": 2, "node2": {"n": 3}})
+    found = doctor(processes, "--engines=ssh", f"--engine-options={json.dumps(options)}")
+    assert [one["text"] for one in found if one["state"] == "wrong"] == []
+    assert {one["side"].split(" on ")[0] for one in found} == {"controller", "engine 0", "engine 1", "engine"}
+    assert found[-1]["text"] == "a controller here and engines of ssh work together"
+    wait_until(lambda: nobody_there(server, processes), "end of all")
+
+
+def test_the_doctor_says_why_ssh_does_not_get_in(server: Sshd, processes: Processes) -> None:
+    options = options_for(server, processes, engines={"node1": 1}, ssh_args=["-F", server.config + "-stranger"])
+    found = doctor(processes, "--engines=ssh", f"--engine-options={json.dumps(options)}")
+    assert found[-1]["state"] == "wrong"
+    assert "through ssh for a trial, do not work together: no engines on node1: " in found[-1]["text"]
+    assert "ssh-copy-id node1" in found[-1]["text"]
 
 
 @pytest.mark.parametrize("victim", ["ipcluster", "tether", "ssh", "guard"])

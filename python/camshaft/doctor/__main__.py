@@ -32,7 +32,9 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     found = []
     alike: dict[tuple[str, str, str], list[str]] = {}  # what engines have in common is said once
-    for finding in examine(options.profile_dir, options.cluster_id, options.controller):
+    quiet = options.json
+    progress = (lambda line: None) if quiet else lambda line: print(f"...    {line}", file=sys.stderr, flush=True)
+    for finding in examine(options.profile_dir, options.cluster_id, options.controller, progress):
         found.append(finding)
         if options.json:
             continue

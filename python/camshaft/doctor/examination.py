@@ -9,7 +9,7 @@ import socket
 import tempfile
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,13 @@ from .facts import gather
 from .findings import Finding
 
 
-def examine(profile_dir: str, cluster_id: str, controller: dict[str, Any]) -> Iterator[Finding]:
+def examine(
+    profile_dir: str, cluster_id: str, controller: dict[str, Any], progress: Callable[[str], None]
+) -> Iterator[Finding]:
     """Yield every finding. `controller` is what is in force for it: ip, location, ports, version.
 
-    controller["patience"]: seconds that engines have to answer, and a trial engine to come up.
+    controller["patience"]: seconds that engines have to answer, and a trial engine of this computer to come up;
+    controller["trial"]: the launcher in force, see `trial`; `progress` gets a line now and then while it takes long.
     """
     patience = float(controller["patience"])
     client, trouble = _connect(profile_dir, cluster_id)
@@ -30,15 +33,17 @@ def examine(profile_dir: str, cluster_id: str, controller: dict[str, Any]) -> It
         if trouble is not None:
             yield trouble
         if client is not None and client.ids:
-            yield from _engine_sides(client, _client_file(profile_dir, cluster_id), patience)
+            yield from engine_sides(client, client_file_of(profile_dir, cluster_id), patience)
             return
     finally:
         if client is not None:
             client.close()
+    from .trial import trial  # which needs what is here
+
     if client is not None:
         text = "runs, and no engine has joined it: read log/ipengine-*.log in the profile, and compare profiles"
         yield Finding("wrong", "controller", "engines", text)
-    yield from _trial(patience)
+    yield from trial(controller["trial"], profile_dir, patience, progress)
 
 
 def _controller_side(profile_dir: str, controller: dict[str, Any], *, running: bool) -> Iterator[Finding]:
@@ -99,7 +104,8 @@ def _files(profile: Path) -> Iterator[Finding]:
     yield from findings.of_permissions(str(profile), writable, modes, age)
 
 
-def _client_file(profile_dir: str, cluster_id: str) -> Path:
+def client_file_of(profile_dir: str, cluster_id: str) -> Path:
+    """Where clients of a cluster find its controller."""
     name = f"ipcontroller-{cluster_id}-client.json" if cluster_id else "ipcontroller-client.json"
     return Path(profile_dir) / "security" / name
 
@@ -108,20 +114,21 @@ def _connect(profile_dir: str, cluster_id: str) -> tuple[Any, Finding | None]:
     """Return a client of the cluster that runs, or None and what there is to say about that."""
     import camshaft
 
-    path = _client_file(profile_dir, cluster_id)
+    path = client_file_of(profile_dir, cluster_id)
     if not path.exists():
         return None, None
     try:
         return camshaft.Client(str(path), timeout=5), None
     except Exception as error:
         text = (
-            f"nobody answers at the addresses in {path} ({_one_line(error)}): if its controller is gone, say "
+            f"nobody answers at the addresses in {path} ({one_line(error)}): if its controller is gone, say "
             "'ipcluster clean'; else a firewall is between"
         )
         return None, Finding("wrong", "controller", "connection file", text)
 
 
-def _engine_sides(client: Any, client_file: Path, patience: float) -> Iterator[Finding]:
+def engine_sides(client: Any, client_file: Path, patience: float) -> Iterator[Finding]:
+    """Ask every engine what it sees; at most `patience` seconds."""
     connection = json.loads(client_file.read_text())
     # An address in the interface is what engines use; * leaves it to the location.
     address = str(connection["interface"]).rpartition("//")[2]
@@ -142,27 +149,13 @@ def _engine_sides(client: Any, client_file: Path, patience: float) -> Iterator[F
             yield Finding("note", f"engine {number}", "answer", text)
             continue
         except Exception as error:
-            yield Finding("wrong", f"engine {number}", "answer", f"cannot answer: {_one_line(error)}")
+            yield Finding("wrong", f"engine {number}", "answer", f"cannot answer: {one_line(error)}")
             continue
         side = f"engine {number} on {facts['host']}"
         yield from findings.of_side(side, facts)
         yield from findings.of_engine(side, facts, reference, (began, time.time()), location)
 
 
-def _trial(patience: float) -> Iterator[Finding]:
-    import camshaft
-
-    with tempfile.TemporaryDirectory(prefix="camshaft-doctor-") as folder:
-        profile = os.path.join(folder, "profile_doctor")
-        cluster = camshaft.Cluster(n=1, profile_dir=profile, cluster_id="", engine_timeout=patience, log_level=50)
-        try:
-            with cluster as client:
-                yield from _engine_sides(client, _client_file(profile, ""), patience)
-                yield Finding("ok", "engine", "trial", "a controller and an engine of this computer work together")
-        except Exception as error:
-            text = f"a controller and an engine, started here for a trial, do not work together: {_one_line(error)}"
-            yield Finding("wrong", "engine", "trial", text)
-
-
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """An error in one line."""
     return " ".join(str(error).split()) or type(error).__name__
