@@ -99,7 +99,7 @@ def clauses(where: Any) -> list[list[Any]]:
             raise ValueError(f"where: a condition is (name, operator, value), not {item!r}")
         if item[1] not in OPERATORS:
             raise ValueError(f"where: no operator {item[1]!r}: there are {', '.join(OPERATORS)}")
-        _json_value(f"where: the value for {item[0]!r}", item[2])
+        check_json(f"where: the value for {item[0]!r}", item[2])
     return [list(item) for item in found]
 
 
@@ -107,7 +107,8 @@ def _is_comparison(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
 
 
-def _json_value(what: str, value: Any) -> None:
+def check_json(what: str, value: Any) -> None:
+    """TypeError, which calls it `what`, for a value that JSON cannot say."""
     import json
 
     try:

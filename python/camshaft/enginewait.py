@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import error
 from .limits import limit, whole_number
+from .progress import by_default
 
 if TYPE_CHECKING:
     from ._core import ClientCore
@@ -51,7 +51,7 @@ class EngineWait:
         if not block:
             return _in_thread(self._core, lambda: self._await_engines(n, timeout, False))
         if interactive is None:
-            interactive = "IPython" in sys.modules and "IPP_NONINTERACTIVE" not in os.environ
+            interactive = "IPython" in sys.modules and by_default()
             interactive = interactive and sys.modules["IPython"].get_ipython() is not None
         self._await_engines(n, timeout, interactive)
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import sys
@@ -19,6 +18,7 @@ from . import error
 from .asyncresult import AsyncResult
 from .display import running_shell
 from .nearest import hint
+from .progress import by_default
 
 if TYPE_CHECKING:
     from .direct import DirectView
@@ -94,7 +94,7 @@ class ParallelMagics(Magics):
         self.suffix = suffix
         self.last_result: AsyncResult | None = None
         self.verbose = False
-        self.stream_output = os.environ.get("IPP_NONINTERACTIVE", "") in ("", "0")
+        self.stream_output = by_default()
         self.progress_after = 2.0
         self.signal_on_interrupt: str | int = "SIGINT"
         self._auto: _AutoPx | None = None
@@ -125,6 +125,7 @@ class ParallelMagics(Magics):
         """%%px [options]: run the cell on the engines of the active view. Options hold for this cell only."""
         args = _parse(self.cell_px, line)
         block = self.view.block if args.block is None else args.block
+        signal = self.signal_on_interrupt if args.signal is None else _signal(args.signal)
         flags = {"targets": self._targets(args.targets)} if args.targets else {}
         with self.view.temp_flags(**flags):
             result = self._send(cell, block, args.save_name, args.verbose)
@@ -139,7 +140,7 @@ class ParallelMagics(Magics):
             groupby=args.groupby,
             stream=self.stream_output if args.stream is None else args.stream,
             progress_after=self.progress_after if args.progress_after is None else args.progress_after,
-            signal=self.signal_on_interrupt if args.signal is None else _signal(args.signal),
+            signal=signal,
         )
         return None
 
@@ -262,7 +263,9 @@ class ParallelMagics(Magics):
                 bounds = [int(part) if part.strip() else None for part in text.strip(" []").split(":")]
                 return client.ids[slice(*bounds)]
             targets = eval(text, {}, dict(self.shell.user_ns))
-            return list(targets) if isinstance(targets, tuple | range) else targets
+            targets = list(targets) if isinstance(targets, tuple | range) else targets
+            client._resolve(targets)
+            return targets
         except Exception as failure:
             raise UsageError(
                 f"--targets {text}: {failure}; give 'all', an id, a list such as 0,2 or a slice such as ::2"
@@ -298,6 +301,12 @@ def _parse(magic: Any, line: str) -> Any:
 
 
 def _signal(text: str) -> str | int:
+    """The signal that an option names. UsageError when there is none."""
+    import signal
+
+    names = [one.name for one in signal.Signals]
+    if not text.isdigit() and text not in names:
+        raise UsageError(f"--signal-on-interrupt: no signal {text}: {hint(text, names)}")
     return int(text) if text.isdigit() else text
 
 

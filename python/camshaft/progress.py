@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
+
+
+def by_default() -> bool:
+    """Whether progress and output are shown while they change: unless $IPP_NONINTERACTIVE says otherwise."""
+    return os.environ.get("IPP_NONINTERACTIVE", "") in ("", "0")
 
 
 def show_progress(

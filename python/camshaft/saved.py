@@ -53,11 +53,14 @@ def save_result(result: AsyncResult, path: str | os.PathLike[str]) -> None:
     }
     target = Path(path)
     draft = target.with_name(f".{target.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             pickle.dump(kept, file)
         os.replace(draft, target)
+    except OSError as failure:  # a missing folder, a full disk: of the file that the user knows
+        draft.unlink(missing_ok=True)
+        raise OSError(failure.errno, failure.strerror, os.fspath(path)) from None
     except BaseException:
         draft.unlink(missing_ok=True)
         raise

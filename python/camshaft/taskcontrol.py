@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from . import error
 from .asyncresult import AsyncResult
+from .demands import check_json
 from .predicates import Predicates, is_mark
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class TaskControl:
         """
         if not isinstance(changes, Mapping) or not all(isinstance(name, str) for name in changes):
             raise TypeError(f"properties are a dict with names as keys, not {changes!r}")
+        for name, value in changes.items():
+            check_json(f"the property {name!r}", value)
         reserved = sorted(name for name in changes if is_mark(name))
         if reserved:
             raise ValueError(f"names of properties must not begin with '?': {reserved[0]!r}")

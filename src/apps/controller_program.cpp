@@ -28,8 +28,11 @@
 namespace camshaft::apps {
 namespace {
 
+/// The last line; where it cannot be written, as on a full disk, the exit status has to say it.
+void complain(const std::string& message) { std::fprintf(stderr, "ipcontroller: %s\n", message.c_str()); }
+
 int fail(const Error& error) {
-  fmt::print(stderr, "ipcontroller: {}\n", error.message);
+  complain(error.message);
   return 2;
 }
 
@@ -179,7 +182,7 @@ int run_controller(std::span<const char* const> arguments, const OwnScheme& sche
   controller.run();
   return 0;
 } catch (const std::exception& error) {
-  fmt::print(stderr, "ipcontroller: {}\n", error.what());
+  complain(error.what());
   return 1;
 }
 

@@ -286,6 +286,21 @@ def test_an_engine_gives_up_on_a_file_when_told_to(
         assert word in line, line
 
 
+@pytest.mark.parametrize(("text", "words"), [("{bad", "not a whole JSON object"), ("{}", "'interface' is missing")])
+def test_an_engine_given_a_bad_connection_does_not_wait(processes: Processes, text: str, words: str) -> None:
+    processes.env["IPP_CONNECTION_INFO"] = text  # unlike a file, it cannot become better
+    ended = run(processes, "ipengine")
+    assert ended.returncode == 1
+    line = the_line(ended.stderr)
+    assert "IPP_CONNECTION_INFO" in line and words in line
+
+
+def test_a_controller_that_cannot_even_complain(processes: Processes) -> None:
+    with open("/dev/full", "w") as full:
+        command = [*command_of("ipcontroller", "ours"), "--keyfile=/nowhere"]
+        assert subprocess.run(command, env=processes.env, stderr=full, timeout=PATIENCE).returncode == 2
+
+
 def test_an_engine_given_the_clients_file(cluster: Start) -> None:
     site = cluster(0)
     ended = run(site.processes, "ipengine", f"--file={site.client_file}", "--wait-for-file=0.2")

@@ -59,6 +59,8 @@ def test_a_second_start_is_refused_and_the_first_goes_on(processes: Processes) -
         assert rc[:].apply_sync(abs, -2) == [2]
         with pytest.raises(ValueError, match="number of engines, must be at least 0"):
             cluster.scale_sync(-1)
+        with pytest.raises(TypeError, match="minimum must be a whole number, not 'few'"):
+            cluster.adapt("few")  # type: ignore[arg-type]
 
 
 async def test_async_with(processes: Processes) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -68,6 +69,12 @@ def wait_gone(pids: list[int]) -> None:
 
 def files(processes: Processes, profile: str = "default") -> list[str]:
     return sorted(path.name for path in security(processes, profile).glob("*.json"))
+
+
+def test_as_a_module_of_python(processes: Processes) -> None:
+    command = [sys.executable, "-m", "camshaft.cluster", "list"]
+    listed = subprocess.run(command, env=processes.env, capture_output=True, text=True, timeout=60)
+    assert (listed.returncode, listed.stderr) == (0, "") and listed.stdout.startswith("PROFILE")
 
 
 def test_a_cluster_starts_computes_and_ends_with_ctrl_c(processes: Processes) -> None:

@@ -142,6 +142,11 @@ def test_a_misspelt_option_names_the_nearest(shell: InteractiveShell, view: Any)
         shell.run_cell_magic("px", "--nobock", "1")
     with pytest.raises(UsageError, match="--targets nonsense"):
         shell.run_cell_magic("px", "--targets nonsense", "1")
+    for line in ("--targets 99", "--targets [0,99]"):  # at once, not with the next %px
+        with pytest.raises(UsageError, match="no engine 99"):
+            shell.run_line_magic("pxconfig", line)
+    with pytest.raises(UsageError, match="no signal SIGNIT: did you mean 'SIGINT'"):
+        shell.run_cell_magic("px", "--signal-on-interrupt SIGNIT", "1")
 
 
 def grouped(io: Any) -> list[str]:

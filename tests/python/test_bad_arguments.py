@@ -9,6 +9,7 @@ from typing import Any
 import camshaft as ipp
 import pytest
 from camshaft.limits import limit
+from camshaft.progress import by_default
 
 CALLS: list[tuple[str, Callable[[Any], Any], type[BaseException], tuple[str, ...]]] = [
     ("flag", lambda rc: rc[:].set_flags(blok=True), KeyError, ("blok", "did you mean 'block'")),
@@ -52,6 +53,8 @@ CALLS: list[tuple[str, Callable[[Any], Any], type[BaseException], tuple[str, ...
     ("kwargs of a request", lambda rc: rc.send_apply_request("task", abs, (), 3), TypeError, ("kwargs", "int")),
     ("metadata", lambda rc: rc.send_apply_request("task", abs, [1], {}, 3), TypeError, ("metadata", "int")),
     ("function of a request", lambda rc: rc.send_apply_request("task", 3), TypeError, ("callable", "int")),
+    ("property", lambda rc: rc.set_properties({"gpu": object()}), TypeError, ("property 'gpu'", "JSON")),
+    ("reducer", lambda rc: ipp.register_reducer(Path, 4), TypeError, ("function", "4")),  # type: ignore[arg-type]
     ("code of a request", lambda rc: rc.send_execute_request("task", 3), TypeError, ("code", "int")),
 ]
 
@@ -128,6 +131,24 @@ def test_arguments_of_cluster() -> None:
         ipp.ClusterManager().get_cluster("x")
     with pytest.warns(UserWarning, match=r"Cluster\.engine_timout has no effect: did you mean 'engine_timeout'"):
         ipp.Cluster(config={"Cluster": {"engine_timout": 3}}, load_profile=False)
+
+
+def test_files_of_results(rc: Any, tmp_path: Path) -> None:
+    result = rc[:].apply_async(abs, -1)
+    with pytest.raises(FileNotFoundError) as caught:
+        result.save(tmp_path / "no" / "folder")
+    assert caught.value.filename == str(tmp_path / "no" / "folder")
+    with pytest.raises(ValueError, match="no saved result"):
+        (tmp_path / "other").write_text("something else")
+        ipp.load_result(tmp_path / "other", rc)
+
+
+def test_who_wants_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value, shown in (("", True), ("0", True), ("1", False), ("yes", False)):
+        monkeypatch.setenv("IPP_NONINTERACTIVE", value)
+        assert by_default() is shown
+    monkeypatch.delenv("IPP_NONINTERACTIVE")
+    assert by_default()
 
 
 def test_the_nearest_name_of_the_package() -> None:

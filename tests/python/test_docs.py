@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,24 @@ PAGES = sorted(
     for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "adr").glob("*.md"))
     if not path.is_symlink()
 )
+BEFORE = {
+    "docs/tour.md": "import camshaft\nrc = camshaft.Client()\n",
+    "docs/operations-recovery.md": (
+        "import camshaft\n"
+        "night = camshaft.Cluster(n=2, cluster_id='night', progress=False)\n"
+        "rc = night.start_and_connect_sync()\n"
+        "view, simulate = rc.load_balanced_view(), abs\n"
+    ),
+    "docs/operations-databases.md": "",
+    "docs/reference/schemes.md": "",
+    "docs/operations/launchers/batch.md": "",
+    "docs/operations/launchers/generic.md": "",
+    "docs/operations/launchers/others.md": "",
+    "docs/operations/launchers/ssh.md": "from traitlets.config import Config as get_config\n",
+}
+"""Pages beside README and tutorials whose blocks run, and what their text takes for granted."""
+ELSEWHERE = {"docs/operations/launchers/mpi.md": "runs with a real mpiexec: tests/launchers/test_mpi.py"}
+"""Pages whose blocks need what not every machine has."""
 RUNNABLE = [page for page in PAGES if page.name == "README.md" and page.parent == ROOT or "tutorials" in page.parts]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"`[^`\n]*`")
@@ -43,7 +62,9 @@ def run_blocks(page: Path, environment: dict[str, str], folder: Path) -> None:
     mark = "=== end of block ==="
     blocks = python_blocks(page)
     script = folder / "page.py"
-    script.write_text("".join(f"{body}\nprint({mark!r}, flush=True)\n" for body, _ in blocks))
+    script.write_text(
+        BEFORE.get(name(page), "") + "".join(f"{body}\nprint({mark!r}, flush=True)\n" for body, _ in blocks)
+    )
     result = subprocess.run(
         [sys.executable, script], env=environment, cwd=folder, capture_output=True, text=True, timeout=PATIENCE
     )
@@ -61,6 +82,18 @@ def test_python_blocks(page: Path, tmp_path: Path) -> None:
             run_blocks(page, environment, tmp_path)
     else:  # the README starts a cluster of its own
         run_blocks(page, environment_in(tmp_path), tmp_path)
+
+
+@pytest.mark.parametrize("page", sorted(BEFORE))
+def test_python_blocks_of_other_pages(page: str, tmp_path: Path) -> None:
+    needs_cluster = "Client()" in BEFORE[page]
+    with shell_cluster(tmp_path, n=2) if needs_cluster else nullcontext(environment_in(tmp_path)) as environment:
+        run_blocks(ROOT / page, environment, tmp_path)
+
+
+def test_every_page_with_python_runs() -> None:
+    with_python = {name(page) for page in PAGES if python_blocks(page)}
+    assert with_python == {*map(name, RUNNABLE), *BEFORE, *ELSEWHERE}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -16,6 +16,7 @@ from .. import _binaries, foreign_launcher
 from ..connection import _current_profile, _short
 from ..limits import whole_number
 from ..nearest import hint
+from ..progress import by_default
 from .configured import settings
 from .notices import ExitCallback, Watch
 from .processes import lives, processes_of, read_record
@@ -316,7 +317,7 @@ class ClusterBase:
     def _shows_progress(self) -> bool:
         if self._progress is not None:
             return self._progress
-        if os.environ.get("IPP_NONINTERACTIVE"):
+        if not by_default():
             return False
         notebook = "ipykernel" in sys.modules and "IPython" in sys.modules
         return sys.stderr is not None and (notebook or sys.stderr.isatty())

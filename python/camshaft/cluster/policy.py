@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from ..limits import whole_number
+
 
 @dataclass
 class Policy:
@@ -23,8 +25,10 @@ class Policy:
     _low: list[tuple[float, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if not 1 <= self.minimum <= self.maximum:  # without an engine nothing can be submitted
-            raise ValueError(f"adapt(minimum={self.minimum}, maximum={self.maximum}): 1 <= minimum <= maximum, please")
+        self.minimum = whole_number("adapt: minimum", self.minimum, 1)  # without an engine nothing can be submitted
+        self.maximum = whole_number("adapt: maximum", self.maximum, 1)
+        if self.minimum > self.maximum:
+            raise ValueError(f"adapt(minimum={self.minimum}, maximum={self.maximum}): minimum is above maximum")
         if self.tasks_per_engine <= 0 or self.patience < 0:
             raise ValueError("tasks_per_engine must be positive, and patience not negative")
 

@@ -56,6 +56,7 @@ class ClusterScaling(ClusterEngines):
         """
         import os
 
+        minimum = whole_number("adapt: minimum", minimum, 1)
         top = maximum if maximum is not None else max(minimum, self.n or len(os.sched_getaffinity(0)))
         policy = Policy(minimum, top, tasks_per_engine, patience)
         if interval <= 0:

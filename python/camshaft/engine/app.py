@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 
+_ENVIRONMENT_PATIENCE = 0.1
+"""Seconds for connection data in the environment: unlike a file, it does not become better."""
+
+
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run an engine until it is stopped; ends the process."""
     if argv is None and (channel := os.environ.pop("CAMSHAFT_TEMPLATE_FD", None)) is not None:
@@ -108,7 +112,7 @@ def _start(_core: Any, options: Options) -> Any:
             curve_serverkey=options.curve_serverkey,
             engine_id=options.engine_id,
             timeout=options.timeout,
-            wait_for_file=options.wait_for_file,
+            wait_for_file=_ENVIRONMENT_PATIENCE if connection else options.wait_for_file,
             max_heartbeat_misses=options.max_heartbeat_misses,
             username=options.username or os.environ.get("USER") or "username",
             kernel_info=_kernel_info(_core),

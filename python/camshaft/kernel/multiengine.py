@@ -12,6 +12,7 @@ from typing import Any
 from ..client import Client
 from ..direct import DirectView
 from ..error import KernelError, NoEnginesRegistered
+from ..partition import check_iterable
 from . import shipped
 from .error import InvalidEngineID, StopLocalExecution
 from .remoteblock import block_source
@@ -181,6 +182,8 @@ class MultiEngineClient:
 
     def zip_pull(self, keys: str | Iterable[str], targets: Any = None, block: bool | None = None) -> Any:
         """Like `pull`, turned round: for each name, a tuple of the engines' values."""
+        if not isinstance(keys, str | list | tuple | set):
+            raise TypeError(f"zip_pull takes a name or a list of names, not {keys!r}")
         names = [keys] if isinstance(keys, str) else list(keys)
         ar = self._view(targets).pull(names, block=False)
         return self._deliver(ar, block, "zip_pull", lambda values: list(zip(*values, strict=True)))
@@ -264,6 +267,7 @@ class MultiEngineClient:
 
     def barrier(self, pending: PendingResult | Iterable[PendingResult]) -> None:
         """Wait until all of these PendingResults are here; raises nothing."""
+        check_iterable([] if isinstance(pending, PendingResult) else pending)
         wanted = [pending] if isinstance(pending, PendingResult) else list(pending)
         self.client.wait([one._ar for one in wanted])
 
@@ -296,7 +300,7 @@ class MultiEngineClient:
     def set_properties(self, properties: Mapping[str, Any], targets: Any = None, block: bool | None = None) -> Any:
         """Set properties of engines, which tasks can ask for. A None for each engine."""
         ids = self._ids(targets)
-        self.client.set_properties(dict(properties), ids)
+        self.client.set_properties(properties, ids)
         return self._deliver_now([None] * len(ids), block)
 
     def get_properties(self, keys: Iterable[str] | None = None, targets: Any = None, block: bool | None = None) -> Any:

@@ -84,6 +84,8 @@ def register_reducer(cls: type, reduce: Callable[[Any], Any]) -> None:
     """
     if not isinstance(cls, type):
         raise TypeError(f"register_reducer takes a type, not {cls!r}")
+    if not callable(reduce):
+        raise TypeError(f"register_reducer takes a function of the object, not {reduce!r}")
     _reducers[cls] = reduce
 
 
