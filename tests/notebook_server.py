@@ -14,52 +14,59 @@ from urllib.parse import quote, urlsplit
 from processes import BIN, Processes, wait_until
 
 TOKEN = "of-the-test"
+_SERVER = ("jupyter_server", "ServerApp", "root_dir")
 
 
 class NotebookServer:
-    """A running server. `disabled`: extensions that are not to be loaded. Notebooks are in `work`."""
+    """A running server. `disabled`: extensions that are not to be loaded. Notebooks are in `work`.
+
+    With `classic`, the interpreter of an environment that has notebook 6, it is that one's own server.
+    """
 
     def __init__(
         self,
         processes: Processes,
-        *args: str,
-        app: str = "jupyter_server",
+        *,
         base_url: str = "/",
         disabled: tuple[str, ...] = ("ipyparallel",),
-        **env: str,
+        classic: Path | None = None,
     ) -> None:
         home = processes.folder / "jupyter"
         config = home / "config"
-        config.mkdir(parents=True, exist_ok=True)
+        off = [*(f"{name}-labextension" for name in disabled), "@jupyterlab/apputils-extension:announcements"]
         enabled = dict.fromkeys(disabled, False)
-        (config / "jupyter_server_config.json").write_text(json.dumps({"ServerApp": {"jpserver_extensions": enabled}}))
-        off = {f"{name}-labextension": True for name in disabled} | {
-            "@jupyterlab/apputils-extension:announcements": True
-        }
-        for kind, told in {
-            "labconfig/page_config": {"disabledExtensions": off},
+        for name, told in {
+            "jupyter_server_config": {"ServerApp": {"jpserver_extensions": enabled}},
+            "jupyter_notebook_config": {"NotebookApp": {"nbserver_extensions": enabled}},
+            "labconfig/page_config": {"disabledExtensions": dict.fromkeys(off, True)},
             "nbconfig/tree": {"load_extensions": {f"{name}/main": False for name in disabled}},
         }.items():
-            (config / kind).parent.mkdir(exist_ok=True)
-            (config / f"{kind}.json").write_text(json.dumps(told))
+            file = config / f"{name}.json"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(told))
         self.work = home / "work"
         self.work.mkdir(exist_ok=True)
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self.runtime = home / "runtime"
+        app, owner, folder = ("notebook", "NotebookApp", "notebook_dir") if classic else _SERVER
+        env = {
+            "HOME": str(home),
+            "JUPYTER_CONFIG_DIR": str(config),
+            "JUPYTER_DATA_DIR": str(home / "data"),
+            "JUPYTER_RUNTIME_DIR": str(self.runtime),
+            "JUPYTER_TOKEN": TOKEN,
+            "CAMSHAFT_BIN": str(BIN),
+        }
+        if classic:  # it finds our files where this environment has them
+            env["JUPYTER_CONFIG_PATH"] = str(Path(sys.prefix) / "etc" / "jupyter")
+            env["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
         self.process = processes.start(
             [
-                sys.executable,
-                *("-m", app, "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"),
-                *(f"--ServerApp.root_dir={self.work}", f"--ServerApp.base_url={base_url}"),
-                *args,
+                *(str(classic or sys.executable), "-m", app, "--no-browser", "--allow-root"),
+                *("--ip=127.0.0.1", f"--port={port}", f"--{owner}.{folder}={self.work}"),
+                f"--{owner}.base_url={base_url}",
             ],
-            HOME=str(home),
-            JUPYTER_CONFIG_DIR=str(config),
-            JUPYTER_DATA_DIR=str(home / "data"),
-            JUPYTER_RUNTIME_DIR=str(self.runtime),
-            JUPYTER_TOKEN=TOKEN,
-            CAMSHAFT_BIN=str(BIN),
             **env,
         )
         self.url = wait_until(self._url, "the Jupyter server")
@@ -69,7 +76,7 @@ class NotebookServer:
         """Where it listens, as its own file says; '' while there is none."""
         if not self.process.running:
             raise RuntimeError(f"the Jupyter server has ended:\n{self.process.output}")
-        for file in self.runtime.glob("jpserver-*.json"):
+        for file in self.runtime.glob("[jn][pb]server-*.json"):
             try:
                 return json.loads(file.read_text())["url"]
             except ValueError:

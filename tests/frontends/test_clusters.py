@@ -7,7 +7,7 @@ from pathlib import Path
 
 from browser import Browser
 from notebook_server import TOKEN, NotebookServer
-from processes import Processes, wait_until
+from processes import ROOT, Processes, wait_until
 
 
 def row(key: str, state: str = "") -> str:
@@ -31,6 +31,12 @@ def start(browser: Browser, key: str, n: int) -> None:
 def stop(browser: Browser, key: str) -> None:
     browser.click(f"{row(key)} .cs-stop")
     browser.wait_for(shown(row(key, "stopped")))
+
+
+def idle(server: NotebookServer) -> bool:
+    """Whether a kernel waits for what a front end tells it to run."""
+    kernels = server.ask("GET", "api/kernels")[1]
+    return any(kernel["execution_state"] == "idle" and kernel["connections"] for kernel in kernels)
 
 
 def test_start_log_scale_and_stop_on_the_page(server: NotebookServer, browser: Browser) -> None:
@@ -124,10 +130,21 @@ def test_the_panel_of_jupyterlab_starts_a_cluster_and_a_notebook_uses_it(
     start(browser, "default:", 2)
     browser.click(f"{row('default:')} .cs-code")
     browser.wait_for("document.querySelector('.jp-Notebook').innerText.includes('Cluster.from_file')")
-    browser.wait_for("document.querySelector('#jp-main-statusbar').innerText.includes('| Idle')")
+    wait_until(lambda: idle(server), "the kernel")
     browser.click(".jp-NotebookPanel-toolbar [data-jp-item-name=run] jp-button, [data-command='runmenu:run'] jp-button")
     browser.wait_for("document.querySelector('.jp-OutputArea')?.innerText.includes('2 engines')")
     stop(browser, "default:")
+
+
+def test_S2_15_the_tab_of_notebook_6_with_its_own_server(processes: Processes, browser: Browser) -> None:
+    server = NotebookServer(processes, classic=ROOT / "build" / "notebook6-venv" / "bin" / "python")
+    assert "Loading IPython parallel extension: camshaft" in server.log
+    browser.open("about:blank")
+    browser.open(f"{server.url}tree?token={TOKEN}#ipyclusters")
+    start(browser, "default:", 1)
+    assert server.clusters()["default:"]["engines"]["n"] == 1
+    stop(browser, "default:")
+    assert server.request("POST", "ipyparallel/clusters/default%3A", {"n": 1})[0] == 403
 
 
 def test_the_panel_of_the_original_works_with_our_server(processes: Processes, browser: Browser) -> None:

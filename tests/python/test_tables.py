@@ -43,7 +43,17 @@ def test_a_client_without_engines_and_properties():
         assert text_of(rc._repr_html_()).startswith("Client 0 engines")
 
 
+def test_what_no_engine_has_takes_no_column():
+    core = FakeCore(engines=2)
+    core.properties.update({0: {"host": "a", "gpus": 0}, 1: {"host": "b", "gpus": 0}})
+    with make_client(core) as rc:
+        assert "engine host uuid 0 a" in text_of(rc._repr_html_())
+        core.properties[1]["gpus"] = 2
+        assert "engine host gpus uuid 0 a 0" in text_of(rc._repr_html_())
+
+
 def test_views(rc):
+    assert text_of(rc[3]._repr_html_()).startswith("DirectView engine 3 (1 now)")
     view = rc[[0, 1, 2, 5]]
     assert text_of(view._repr_html_()) == "DirectView engines 0-2,5 (4 now), 0 messages sent, 0 answered"
     view.block = True
@@ -74,6 +84,9 @@ def test_failed_results_say_why(rc):
     text = text_of(result._repr_html_())
     assert "AsyncResult: divmod failed" in text
     assert text.endswith("0-13 ZeroDivisionError integer division or modulo by zero")
+    few = rc[:2].apply_async(divmod, 1, 0)
+    few.wait()
+    assert text_of(few._repr_html_()).endswith("0-1 ZeroDivisionError integer division or modulo by zero")
     with pytest.raises(ipp.CompositeError, match=r"\[engines 0-13:apply\] ZeroDivisionError"):
         result.get()
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from ..folding import merged, span
+from ..folding import fold, span
 
 if TYPE_CHECKING:
     from ..asyncresult import AsyncResult
@@ -34,7 +34,7 @@ def client_html(client: Client) -> str:
         return _card("Client", "closed", [])
     engines = client._engines()
     known = _properties(client)
-    names = [name for name in _PROPERTIES if any(name in properties for properties in known.values())]
+    names = [name for name in _PROPERTIES if any(properties.get(name) for properties in known.values())]
     rows = [
         [str(number), *(_short(name, known.get(number, {}).get(name)) for name in names), uuid[-8:]]
         for number, uuid in engines.items()
@@ -49,7 +49,8 @@ def view_html(view: View) -> str:
     targets = view.targets
     where = "all engines"
     if targets not in ("all", None):
-        where = f"engines {span(targets if isinstance(targets, list) else [targets])}"
+        one = not isinstance(targets, list) or len(targets) == 1
+        where = f"{'engine' if one else 'engines'} {span(targets if isinstance(targets, list) else [targets])}"
     flags = [
         [name, _text(getattr(view, name))] for name in view._flag_names if name != "targets" and getattr(view, name)
     ]
@@ -85,8 +86,13 @@ def result_html(result: AsyncResult) -> str:
 def cluster_html(cluster: Cluster) -> str:
     """A cluster: whether it runs, and its sets of engines."""
     facts = [["cluster id", repr(cluster.cluster_id)], ["profile", str(cluster.profile)]]
+    sets = {
+        name: sum(engine["exit_code"] is None for engine in engines.values())
+        for name, engines in cluster.engine_sets.items()
+    }
     facts += [
-        [f"engines {name}", _count(len(engines), "process", "es")] for name, engines in cluster.engine_sets.items()
+        ["engines" if len(sets) == 1 else f"engines {name}", _count(living, "process", "es")]
+        for name, living in sets.items()
     ]
     if cluster.n:
         facts.append(["wanted", _count(cluster.n, "engine")])
@@ -103,10 +109,10 @@ def _failures(result: AsyncResult) -> str:
             error = result._decode(request)
             if not isinstance(error, RemoteError):
                 error = RemoteError(type(error).__name__, str(error), "")
-            errors.append((error.engine_info.get("engine_id", "?"), error))
-    groups = merged(errors)
-    rows = [[span(engines), error.ename, error.evalue] for error, engines in groups[:_ERRORS]]
-    rest = sum(len(engines) for _, engines in groups[_ERRORS:])
+            errors.append((error.engine_info.get("engine_id", "?"), (error.ename, error.evalue)))
+    groups = fold(errors, 2)  # there are no tracebacks here that could differ
+    rows = [[span(engines), ename, evalue] for engines, (ename, evalue) in groups[:_ERRORS]]
+    rest = sum(len(engines) for engines, _ in groups[_ERRORS:])
     return _table(["engine", "error", "text"], rows) + (f"<div>and {rest} more</div>" if rest else "")
 
 
