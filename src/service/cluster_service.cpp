@@ -92,7 +92,10 @@ ClusterService::ClusterService(net::Context& context, net::Loop& loop, ClusterCo
               [this] {
                 if (unsaved_) save();
               }}),
-      forget_timer_(loop.every(kForgetMemoryKills, [this] { memory_kills_.forget(); })) {}
+      forget_timer_(loop.every(kForgetMemoryKills, [this] {
+        memory_kills_.forget();
+        follow_memory();
+      })) {}
 
 ClusterService::~ClusterService() {
   if (round_timer_) loop_.cancel(*round_timer_);
@@ -279,12 +282,20 @@ void ClusterService::ended(const Key& key, cluster::Exit exit) {
   if (process->child) process->child->ended(exit);
   unsaved_ = true;
   process->fate = cluster::describe(exit);
-  if (key && exit.signal == SIGKILL && memory_kills_.lately()) process->fate += ", probably out of memory";
+  const int pid = process->child ? process->child->id().pid : 0;
+  if (key && exit.signal == SIGKILL && memory_kills_.lately(pid)) process->fate += ", probably out of memory";
   if (key && process->child && probe_) probe_->tell_exit(process->child->id().pid, process->fate);
   if (key)
     handle(cluster::event::EngineGone{*key, exit});
   else
     handle(cluster::event::ControllerGone{exit});
+}
+
+/// Engines may have put themselves into control groups of their own.
+void ClusterService::follow_memory() {
+  for (const auto& [key, process] : processes_) {
+    if (key && process.child && !process.exit) memory_kills_.follow(process.child->id().pid);
+  }
 }
 
 void ClusterService::on_end(Key key) {
@@ -356,6 +367,7 @@ std::string ClusterService::describe_end(const Key& key, const std::optional<clu
 
 void ClusterService::report(const cluster::Action& what) {
   namespace action = cluster::action;
+  if (std::holds_alternative<cluster::action::EnginesReady>(what)) follow_memory();
   ClusterReport out{what, "", "", ""};
   Key failed;
   bool has_failed = false;

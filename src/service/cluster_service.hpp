@@ -94,6 +94,7 @@ class ClusterService final {
   void execute(const Key& key);
   void forked(const cluster::EngineRef& engine, cluster::Child child);
   void ended(const Key& key, cluster::Exit exit);
+  void follow_memory();
   void on_end(Key key);  // by value: it forgets the handler that holds it
   void signal(const Key& key, int number);
   void report(const cluster::Action& what);
