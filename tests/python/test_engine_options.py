@@ -104,3 +104,19 @@ def test_the_environment_of_launchers(monkeypatch):
     assert options.connection_file() == "/env/security/ipcontroller-c-engine.json"
     assert options.key == "k"
     assert parse(["--profile-dir=/flag"]).profile_folder() == "/flag"
+
+
+def test_startup_lists_come_whole_or_word_by_word():
+    options = parse(["--IPKernelApp.exec_lines=['a = 1', 'b = 2']", "--InteractiveShellApp.exec_lines=c = 3"])
+    assert options.startup("exec_lines") == ["a = 1", "b = 2"]  # the special class hides the general one
+    assert parse(["--IPKernelApp.exec_files=a.py", "--IPKernelApp.exec_files=b.py"]).startup("exec_files") == [
+        "a.py",
+        "b.py",
+    ]
+    assert options.startup("extensions") == []
+    # The command line replaces what a file says.
+    said = parse(["--InteractiveShellApp.extensions=['mine']"], Options(), "a file")
+    assert parse(["--InteractiveShellApp.extensions=other"], said).startup("extensions") == ["other"]
+    with pytest.raises(UsageError, match="expected a list of texts"):
+        parse(["--IPKernelApp.exec_lines=[1]"])
+    assert not parse(["--InteractiveShellApp.exec_PYTHONSTARTUP=False"]).exec_pythonstartup

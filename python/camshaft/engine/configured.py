@@ -64,6 +64,8 @@ def in_force(options: Options) -> list[dict[str, Any]]:
     ]
     for owner, trait, value in options.shell_traits:
         values.append({"name": f"{owner}.{trait}", "value": value, "origin": "command line or file"})
+    for name, said in options.startup_traits.items():
+        values.append({"name": name, "value": said, "origin": options.origins[name]})
     for one in values:
         if one["name"] == "Session.key" and one["value"]:
             one["value"] = "(hidden)"

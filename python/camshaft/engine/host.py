@@ -239,26 +239,7 @@ class Host:
             del self.namespace[name]
 
     def run_startup(self) -> None:
-        """Run what -s, -c and --mpi ask for; a failure is logged and the engine goes on, as the original does."""
-        options = self.options
-        steps: list[tuple[str, str]] = []
-        if options.mpi:
-            from . import mpi
+        """Run what the profile and the options ask for; a failure is logged and the engine goes on."""
+        from . import startup
 
-            steps.append((options.init_mpi or mpi.startup_code(options), "--mpi"))
-        if options.startup_script:
-            try:
-                with open(options.startup_script, encoding="utf-8") as file:
-                    steps.append((file.read(), options.startup_script))
-            except OSError as error:
-                self.core.log(40, f"cannot read the start-up script: {error}")
-        if options.startup_command:
-            steps.append((options.startup_command, "-c"))
-        for code, source in steps:
-            ignoring = _signal.signal(_signal.SIGINT, _signal.default_int_handler)
-            try:
-                exec(compile(code, source, "exec"), self.namespace)
-            except BaseException as error:
-                self.core.log(40, f"start-up code ({source}) failed: {type(error).__name__}: {error}")
-            finally:
-                _signal.signal(_signal.SIGINT, ignoring)
+        startup.run(self)

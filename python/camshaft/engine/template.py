@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CHANNEL = "CAMSHAFT_TEMPLATE_FD"
 IMPORTS = "CAMSHAFT_TEMPLATE_IMPORTS"
 ENGINES = "CAMSHAFT_TEMPLATE_ENGINES"
-_ENGINE_MODULES = ("app", "comms", "host", "options", "standins", "streams")
+_ENGINE_MODULES = ("app", "comms", "host", "options", "standins", "startup", "streams")
 _LATER = ("camshaft.engine.shell", "camshaft.engine.introspection")
 """With IPython; they take much longer than all the rest."""
 _FEW = 2
