@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "options.md"
 BIN = Path(os.environ.get("CAMSHAFT_BIN", ROOT / "build" / "dev" / "bin"))
-PROGRAMS = ("ipcluster", "ipcontroller", "ipengine")
+PROGRAMS = ("ipcluster", "ipcontroller", "ipengine", "iplogger")
 _HEAD = """# Every option
 
 What `--help-all` of each program says; [commands](commands.md) tells more about those that matter most. Everything with

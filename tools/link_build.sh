@@ -1,6 +1,7 @@
 #!/bin/sh
 # tools/link_build.sh BUILD_DIR: lets .venv use a build tree in place: `import camshaft` finds python/, and the commands
-# ipcontroller, ipengine and ipcluster are ours. The original's stay: python -m ipyparallel.{controller,engine,cluster}.
+# ipcontroller, ipengine, ipcluster and iplogger are ours. The original's stay: python -m ipyparallel.{controller,engine,
+# cluster}.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -27,7 +28,7 @@ from camshaft.engine.app import main
 sys.exit(main())
 END
 chmod +x "$bin/ipengine"
-for command in ipcontroller ipengine ipcluster; do
+for command in ipcontroller ipengine ipcluster iplogger; do
   link=$root/.venv/bin/$command
   if [ -e "$bin/$command" ] && [ "$(readlink "$link")" != "$bin/$command" ]; then
     ln -sf "$bin/$command" "$link"

@@ -13,7 +13,7 @@ _ELF = b"\x7fELF"
 
 
 def find(name: str) -> str:
-    """Return the path of our program `name` ('ipcontroller' or 'ipcluster').
+    """Return the path of our program `name` ('ipcontroller', 'ipcluster' or 'iplogger').
 
     Looks in $CAMSHAFT_BIN, else in the build folder of the source tree that this package lies in, in the scripts
     folders of this Python, and in PATH. Raises FileNotFoundError when it is nowhere.

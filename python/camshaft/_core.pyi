@@ -343,6 +343,7 @@ class EngineCore:
         restart_code: int = 0,
         log_descriptor: int = 2,
         log_level: int = 20,
+        log_url: str = "",
     ) -> None: ...
     def next(self) -> EngineRequest | bool | None:
         """The next request; None when the engine is to stop; False after `interject`. Waits without the GIL."""

@@ -52,12 +52,8 @@ void add_common(OptionTable& table, const std::vector<std::string>& apps, cluste
       {"debug"}, [&options] { options.log_level = Level::debug; }, "the same as --log-level=DEBUG");
   table.flag(
       {"quiet"}, [&options] { options.log_level = Level::error; }, "log errors only");
-  table.add({names({"log-url"}, parallel, "log_url"), "address of an iplogger", "an address such as tcp://host:20202",
-             [&options](std::string_view value) {
-               if (!value.empty()) options.notices.push_back("--log-url has no effect: use --log-to-file");
-               return true;
-             },
-             false, ""});
+  table.text(names({"log-url"}, parallel, "log_url"), options.log_url, "address of an iplogger, which gets the log too",
+             "an address such as tcp://host:20202");
   table.add({names({"config"}, base, "extra_config_file"), "further configuration file; wins over those of the profile",
              "a file name",
              [&options](std::string_view value) {

@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "apps/ipcluster_options.hpp"
+#include "apps/logger_options.hpp"
 #include "apps/python_program.hpp"
 #include "cluster/process/files.hpp"
 #include "cluster/process/profile_dirs.hpp"
@@ -47,6 +48,7 @@ bool has_configuration(const std::string& program, const cluster::Profile& profi
 std::string config_file_of(const std::string& program) {
   if (program == "ipcontroller") return controller_config_file();
   if (program == "ipcluster") return cluster_config_file();
+  if (program == "iplogger") return logger_config_file();
   const auto answer = ask_python({"camshaft.config", "ipengine", "--profile-dir=.", "--defaults"}, kPatience);
   return answer && answer->exit_code == 0 ? answer->output : "c = get_config()  # noqa: F821\n";
 }

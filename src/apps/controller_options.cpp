@@ -29,7 +29,7 @@ OptionTable::Names names(std::vector<std::string> aliases, const std::vector<std
 /// Command-line spellings that need a decision when all options are known.
 struct Raw {
   std::string ip, engine_ip, client_ip, monitor_ip, transport, engine_transport, client_transport, monitor_transport;
-  std::string ssh, engine_ssh, db = "dictdb", packer = "json", unpacker = "json", key, log_url, config;
+  std::string ssh, engine_ssh, db = "dictdb", packer = "json", unpacker = "json", key, config;
   std::string sqlite_table = "ipython-tasks";
   std::string mongo_args, mongo_kwargs;
   double db_size_limit = 64.0 * 1024 * 1024;  // a 16th of the original's, see docs/operations.md

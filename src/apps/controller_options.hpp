@@ -27,6 +27,7 @@ struct CommonOptions {
   Level log_level = Level::info;
   bool log_to_file = false;  // <profile>/log/<program>-<cluster_id>-<pid>.log
   bool clean_logs = false;
+  std::string log_url;  // of an iplogger; "" = nobody else gets the log
   bool init = false;                      // --init: write configuration files first, where there are none
   bool generate_config = false;           // write this program's configuration file and do nothing else
   std::vector<std::string> config_files;  // --config

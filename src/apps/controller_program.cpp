@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <memory>
 #include <random>
 #include <span>
 #include <utility>
@@ -22,6 +23,7 @@
 #include "cluster/process/profile_dirs.hpp"
 #include "service/controller.hpp"
 #include "service/foreign_scheme.hpp"
+#include "service/forwarding_log.hpp"
 #include "wire/connection_file.hpp"
 #include "wire/message.hpp"
 
@@ -165,10 +167,14 @@ int run_controller(std::span<const char* const> arguments, const OwnScheme& sche
     log_file = (options.profile.log_dir() / fmt::format("ipcontroller-{}{}.log", id, getpid())).string();
     fmt::print(stderr, "Sending logs to {}\n", log_file);
   }
-  ConsoleLog log("ipcontroller", options.log_level, log_file);
+  ConsoleLog console("ipcontroller", options.log_level, log_file);
+  SignalDescriptor signals;  // before any thread starts, so that all of them leave signals to it
+  std::unique_ptr<service::ForwardingLog> forwarded;
+  if (!options.log_url.empty())
+    forwarded = std::make_unique<service::ForwardingLog>(console, options.log_url, "controller");
+  Log& log = forwarded ? static_cast<Log&>(*forwarded) : console;
   for (const std::string& notice : options.notices) log.warning("{}", notice);
 
-  SignalDescriptor signals;  // before any thread starts, so that all of them leave signals to it
   SystemClock clock;
   service::ControllerConfig config = config_of(options, *key);
   if (const auto set = set_scheme(config, scheme, log); !set) return fail(set.error());

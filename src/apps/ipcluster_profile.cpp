@@ -95,10 +95,12 @@ Result<bool> write_asked_config(const CommonOptions& options, const std::string&
   if (!written) return written.error();
   for (const std::string& path : *written) fmt::print("wrote {}\n", path);
   if (options.generate_config && written->empty()) {
-    return Error{Errc::unavailable,
-                 fmt::format("{}/{}_config.py is there already and stays as it is: 'ipcluster create "
-                             "--reset' overwrites it",
-                             options.profile.dir.string(), program)};
+    return Error{
+        Errc::unavailable,
+        fmt::format("{}/{}_config.py is there already and stays as it is: {}", options.profile.dir.string(), program,
+                    std::find(kPrograms.begin(), kPrograms.end(), program) == kPrograms.end()
+                        ? "remove it first"
+                        : "'ipcluster create --reset' overwrites it")};
   }
   return options.generate_config;
 }

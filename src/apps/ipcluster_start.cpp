@@ -211,6 +211,11 @@ Result<service::ClusterConfig> config_of(const ClusterOptions& options, bool wit
   config.plan.controller_ip = options.controller_ip;
   config.plan.controller_location = options.controller_location;
   config.plan.engine_args = options.engine_args;
+  if (!options.log_url.empty()) {
+    const std::string forward = "--log-url=" + options.log_url;
+    config.plan.controller_args.insert(config.plan.controller_args.begin(), forward);
+    config.plan.engine_args.insert(config.plan.engine_args.begin(), forward);
+  }
   config.plan.launcher_pid = ::getpid();
   config.plan.fork_engines = options.engine_cmd.empty() && !options.no_template;
   config.plan.template_imports = options.template_imports;

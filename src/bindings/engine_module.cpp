@@ -21,6 +21,7 @@
 #include "bindings/engine_memory.hpp"
 #include "bindings/engine_signals.hpp"
 #include "service/engine_service.hpp"
+#include "service/forwarding_log.hpp"
 
 namespace nb = nanobind;
 
@@ -87,12 +88,16 @@ class PyEngineRequest final {
 };
 
 struct EngineHost : std::enable_shared_from_this<EngineHost> {
-  EngineHost(service::EngineConfig config, int log_descriptor, Level level)
-      : log(log_descriptor, level), releases(std::make_shared<BufferReleases>([this] { service->wake(); })) {
+  EngineHost(service::EngineConfig config, int log_descriptor, Level level, const std::string& log_url)
+      : near_log(log_descriptor, level),
+        forwarded(log_url.empty() ? nullptr : std::make_unique<service::ForwardingLog>(near_log, log_url, "engine")),
+        log(forwarded ? static_cast<Log&>(*forwarded) : near_log),
+        releases(std::make_shared<BufferReleases>([this] { service->wake(); })) {
     config.stop_requests = termination.descriptor();
     config.wake_ups = wake_pipe.read_end();
     service = std::make_unique<EngineService>(std::move(config), log, [this](EngineNumber number) {
-      log.rename(fmt::format("IPEngine.{}", to_int(number)));
+      near_log.rename(fmt::format("IPEngine.{}", to_int(number)));
+      if (forwarded) forwarded->rename(fmt::format("engine.{}", to_int(number)));
     });
   }
 
@@ -129,11 +134,17 @@ struct EngineHost : std::enable_shared_from_this<EngineHost> {
       nb::gil_scoped_release unlocked;
       service->close();
     }
+    if (forwarded) {
+      nb::gil_scoped_release unlocked;
+      forwarded->finish();
+    }
     if (Py_IsInitialized()) releases->release_all();
   }
 
   std::atomic<bool> interjected{false};
-  EngineLog log;
+  EngineLog near_log;
+  std::unique_ptr<service::ForwardingLog> forwarded;  // --log-url
+  Log& log;
   TerminationPipe termination;
   WakePipe wake_pipe;
   std::shared_ptr<BufferReleases> releases;
@@ -187,7 +198,7 @@ std::shared_ptr<EngineHost> make_host(std::string uuid, std::string file, std::o
                                       double timeout, double wait_for_file, int max_heartbeat_misses,
                                       std::string username, std::string kernel_info, std::string properties,
                                       std::string version, int lifeline, int restart_code, int log_descriptor,
-                                      int log_level) {
+                                      int log_level, const std::string& log_url) {
   service::EngineConfig config;
   config.membership.uuid = EngineId(std::move(uuid));
   if (engine_id) config.membership.requested = EngineNumber{*engine_id};
@@ -207,7 +218,11 @@ std::shared_ptr<EngineHost> make_host(std::string uuid, std::string file, std::o
   config.restart_code = restart_code;
   if (lifeline >= 0 && fcntl(lifeline, F_SETFD, FD_CLOEXEC) != 0)
     throw nb::value_error("CAMSHAFT_LIFELINE_FD does not name an open descriptor");
-  return std::make_shared<EngineHost>(std::move(config), log_descriptor, level_of(log_level));
+  try {
+    return std::make_shared<EngineHost>(std::move(config), log_descriptor, level_of(log_level), log_url);
+  } catch (const net::NetError& error) {
+    throw nb::value_error(error.what());
+  }
 }
 
 service::ParentPtr parent_of(const PyParent* parent) { return parent == nullptr ? nullptr : parent->parent; }
@@ -255,7 +270,7 @@ void bind_engine(nb::module_& m) {
            nb::arg("engine_id") = nb::none(), nb::arg("timeout") = 10.0, nb::arg("wait_for_file") = 0.0,
            nb::arg("max_heartbeat_misses") = 50, nb::arg("username") = "", nb::arg("kernel_info") = "{}",
            nb::arg("properties") = "{}", nb::arg("version") = "", nb::arg("lifeline") = -1, nb::arg("restart_code") = 0,
-           nb::arg("log_descriptor") = 2, nb::arg("log_level") = 20)
+           nb::arg("log_descriptor") = 2, nb::arg("log_level") = 20, nb::arg("log_url") = "")
       .def("next", &EngineHost::next,
            "The next request; None when the engine is to stop; False after interject. Waits without the GIL.")
       .def(

@@ -159,7 +159,7 @@ def test_config_says_what_is_in_force_and_why(processes: Processes) -> None:
     assert "'ipclustre' is none of" in run(processes, "ipcluster", "config", "ipclustre").stderr
 
 
-@pytest.mark.parametrize("program", ["ipcluster", "ipcontroller", "ipengine"])
+@pytest.mark.parametrize("program", ["ipcluster", "ipcontroller", "ipengine", "iplogger"])
 def test_every_program_writes_and_shows_its_configuration(processes: Processes, program: str) -> None:
     folder = profile(processes)
     path = folder / f"{program}_config.py"

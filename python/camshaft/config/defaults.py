@@ -20,6 +20,7 @@ HELP = {
     "work_dir": "folder to change to at the start",
     "properties": "what tasks may ask for, such as {'rack': 3}",
     "log_to_file": "log to a file in the profile's log folder",
+    "log_url": "address of an iplogger, which gets the log too",
     "log_level": "DEBUG = 10, INFO = 20, WARN = 30, ERROR = 40",
 }
 

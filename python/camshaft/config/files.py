@@ -12,6 +12,7 @@ _STEMS = {
     "ipcluster": ("ipython_config", "ipclusterz_config", "ipcluster_config"),
     "ipcontroller": ("ipython_config", "ipcontroller_config"),
     "ipengine": ("ipython_config", "ipengine_config"),
+    "iplogger": ("ipython_config", "iplogger_config"),
 }
 PROGRAMS = tuple(_STEMS)
 

@@ -52,7 +52,7 @@ class Configuration:
 def load(
     program: str, profile_dir: str, more: Sequence[str] = (), folders: Sequence[str] | None = None
 ) -> Configuration:
-    """Evaluate the files of `program` ('ipcluster', 'ipcontroller' or 'ipengine') for a profile, then those in `more`.
+    """Evaluate the files of `program` (a key of files.PROGRAMS) for a profile, then those in `more`.
 
     `folders` replaces the profile's and the system's folders. A file of `more` that is not there raises
     FileNotFoundError. An error inside a file is a warning, and what the file said before it counts; with

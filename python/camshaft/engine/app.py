@@ -122,6 +122,7 @@ def _start(_core: Any, options: Options) -> Any:
             restart_code=int(restart_code) if restart_code and restart_code.isdigit() else 0,
             log_descriptor=_log_descriptor(options),
             log_level=options.log_level,
+            log_url=options.log_url,
         )
     except ValueError as error:
         fail(str(error))

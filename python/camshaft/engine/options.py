@@ -35,6 +35,7 @@ Start one engine: it waits for the controller's connection file, registers, and 
                           there) is imported, so that it starts MPI
   --work-dir=DIR          change to this folder first
   --log-level=LEVEL       DEBUG, INFO, WARN, ERROR or a number (default: INFO); --debug is short for DEBUG
+  --log-url=ADDRESS       send the log to an iplogger too, such as tcp://host:20202
   --log-to-file           log to a file in the profile's log folder
   --config=FILE           one more configuration file, over those of the profile (ipengine_config.py)
   --init                  first write the profile's configuration files, where there are none
@@ -47,6 +48,8 @@ InteractiveShell for code that is executed, are understood too. Environment: IPP
 text), IPP_PROFILE_DIR, IPP_CLUSTER_ID, IPP_SESSION_KEY, IPP_CURVE_SERVERKEY, IPYTHONDIR."""
 
 
+STARTUP_CLASSES = ("IPKernelApp", "InteractiveShellApp")
+STARTUP_TRAITS = ("exec_lines", "exec_files", "extensions")
 _ENVIRONMENT = {
     "IPP_PROFILE_DIR": "profile_dir",
     "IPP_CLUSTER_ID": "cluster_id",
@@ -81,6 +84,9 @@ class Options:
         self.max_heartbeat_misses = 50
         self.startup_command: str | None = None
         self.startup_script: str | None = None
+        self.exec_pythonstartup = True
+        self.startup_traits: dict[str, list[str]] = {}
+        """exec_lines, exec_files and extensions, by ``Class.trait``."""
         self.properties: dict[str, Any] = {}
         self.ssh_server: str | None = None
         self.ssh_key: str | None = None
@@ -91,6 +97,7 @@ class Options:
         self.work_dir: str | None = None
         self.log_level = 20
         self.log_to_file = False
+        self.log_url = ""
         self.shell_traits: list[tuple[str, str, str]] = []
         self.config_files: list[str] = []
         self.init = False
@@ -107,6 +114,13 @@ class Options:
         """Set an attribute and remember who said so."""
         setattr(self, attribute, value)
         self.origins[attribute] = origin
+
+    def startup(self, trait: str) -> list[str]:
+        """Return exec_lines, exec_files or extensions: the special class hides what the general one says."""
+        for owner in STARTUP_CLASSES:
+            if (said := self.startup_traits.get(f"{owner}.{trait}")) is not None:
+                return said
+        return []
 
     def profile_folder(self) -> str:
         """The profile's folder."""
@@ -184,6 +198,18 @@ def _object(value: str) -> dict[str, Any]:
     return properties
 
 
+def _texts(value: str) -> list[str]:
+    import ast
+
+    try:
+        values = ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        values = None
+    if not isinstance(values, list | tuple) or not all(isinstance(one, str) for one in values):
+        raise ValueError("expected a list of texts such as ['a', 'b']")
+    return list(values)
+
+
 # option -> (attribute, how to read it)
 _VALUES: dict[str, tuple[str, Any]] = {
     "file": ("file", _text),
@@ -202,6 +228,7 @@ _VALUES: dict[str, tuple[str, Any]] = {
     "work-dir": ("work_dir", _text),
     "properties": ("properties", _object),
     "log-level": ("log_level", _level),
+    "log-url": ("log_url", _text),
     "user": ("username", _text),
     "ssh": ("ssh_server", _text),
     "sshkey": ("ssh_key", _text),
@@ -241,6 +268,7 @@ _ENGINE_TRAITS: dict[str, tuple[str, Any]] = {
     "properties": ("properties", _object),
     "log_to_file": ("log_to_file", _flag),
     "log_level": ("log_level", _level),
+    "log_url": ("log_url", _text),
     "profile": ("profile", _text),
     "ipython_dir": ("ipython_dir", _text),
 }
@@ -251,6 +279,7 @@ _OTHER_TRAITS: dict[str, tuple[str, Any]] = {
     "ProfileDir.location": ("profile_dir", _text),
     "Session.key": ("key", _text),
     "Session.username": ("username", _text),
+    **{f"{owner}.exec_PYTHONSTARTUP": ("exec_pythonstartup", _flag) for owner in STARTUP_CLASSES},
 }
 # Understood and without effect here: what they tune does not exist in this engine.
 _IGNORED = frozenset(
@@ -259,7 +288,6 @@ _IGNORED = frozenset(
         "curve_secretkey",
         "curve_publickey",
         "clean_logs",
-        "log_url",
         "log_format",
         "log_datefmt",
         "auto_create",
@@ -277,7 +305,7 @@ _IGNORED = frozenset(
         "overwrite",
     }
 )
-_IGNORED_OPTIONS = frozenset({"clean-logs", "log-url", "ident", "quick", "secure", "no-secure", "keyfile"})
+_IGNORED_OPTIONS = frozenset({"clean-logs", "ident", "quick", "secure", "no-secure", "keyfile"})
 _UNSUPPORTED = {
     "url": "the connection file carries all addresses: use --file, or --location if only the host is wrong",
 }
@@ -359,6 +387,15 @@ def _set_trait(options: Options, word: str, name: str, value: str, origin: str) 
     elif owner in _ENGINE_CLASSES and trait in _ENGINE_TRAITS:
         attribute, read = _ENGINE_TRAITS[trait]
     elif owner in _ENGINE_CLASSES and trait in _IGNORED or owner == "Session" or owner.startswith("IPControl"):
+        return
+    elif owner in STARTUP_CLASSES and trait in STARTUP_TRAITS:
+        if value.startswith(("[", "(")):
+            said = _read(word, _texts, value)
+        else:  # word by word, as often as one likes
+            before = options.startup_traits.get(name, []) if options.origins.get(name) == origin else []
+            said = [*before, _text(value)]
+        options.startup_traits[name] = said
+        options.origins[name] = origin
         return
     elif owner in _SHELL_CLASSES:
         options.shell_traits.append((owner, trait, value))

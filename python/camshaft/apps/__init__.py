@@ -1,0 +1,1 @@
+"""Programs under the module names that they have in the original."""
