@@ -177,11 +177,6 @@ void Socket::connect(const std::string& endpoint) {
 
 void Socket::disconnect(const std::string& endpoint) { zmq_disconnect(handle_, endpoint.c_str()); }
 
-void Socket::subscribe(const std::string& topic) {
-  if (zmq_setsockopt(handle_, ZMQ_SUBSCRIBE, topic.data(), topic.size()) != 0)
-    throw NetError(fmt::format("cannot subscribe to '{}': {}", topic, zmq_strerror(zmq_errno())));
-}
-
 void Socket::abandon() { set(handle_, ZMQ_LINGER, 0); }
 
 Sent Socket::send(const Frames& frames) {

@@ -84,8 +84,6 @@ class Socket final {
   int port(std::size_t nth = 0) const;
   void connect(const std::string& endpoint);
   void disconnect(const std::string& endpoint);
-  /// sub: messages that begin with `topic` are wanted too.
-  void subscribe(const std::string& topic);
   /// Undelivered messages are dropped at the end, and the socket does not connect again for them meanwhile.
   void abandon();
 

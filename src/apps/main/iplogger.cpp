@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "apps/configuration.hpp"
 #include "apps/console_log.hpp"
@@ -36,6 +38,13 @@ std::string bound_url(const std::string& url, const net::Socket& socket) {
   return url.substr(0, url.size() - 1) + std::to_string(socket.port());
 }
 
+/// No topics are all; what has no topic is told of anyway.
+bool wanted(const Frames& frames, const std::vector<std::string>& topics) {
+  return topics.empty() || frames.empty() || std::any_of(topics.begin(), topics.end(), [&](const std::string& topic) {
+           return frames[0].view().starts_with(topic);
+         });
+}
+
 void write_record(const Frames& frames, Log& log) {
   const auto record = wire::decode_log(frames);
   if (!record) {
@@ -63,11 +72,12 @@ int run(const LoggerOptions& options) {
   socket_options.type = net::SocketType::sub;
   socket_options.bind = {options.url};
   socket_options.hwm = kMostWaiting;
-  socket_options.subscribe_all = options.topics.empty();
+  socket_options.subscribe_all = true;
   net::Socket socket(context, socket_options);
-  for (const std::string& topic : options.topics) socket.subscribe(topic);
   net::Loop loop(clock);
-  loop.on_message(socket, [&log](net::Received&& received) { write_record(received.frames, log); });
+  loop.on_message(socket, [&](net::Received&& received) {
+    if (wanted(received.frames, options.topics)) write_record(received.frames, log);
+  });
   loop.on_readable(signals.descriptor(), [&] {
     log.info("stopping: {}", signals.read_name());
     loop.stop();

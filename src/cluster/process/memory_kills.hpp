@@ -18,7 +18,8 @@ class MemoryKills final {
   /// Notes the group of a process that runs; of others nothing is known once they are dead, and the group of this
   /// process is taken for theirs.
   void follow(int pid);
-  /// Whether there were any lately where `pid` (0 = this process) is or was: since the forget() before the last, or the first look.
+  /// Whether there were any lately where `pid` is or was (0: this process): since the forget() before the last, or the
+  /// first look.
   bool lately(int pid = 0) const;
   /// To be called now and then: what happened long ago explains nothing. Processes that are gone are forgotten.
   void forget();
