@@ -151,6 +151,9 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         waiting = [request.msg_id for request in self._requests if not request.done]
         known = self._client.why(waiting) if waiting else {}
         texts = [known.get(request.msg_id) or f"finished: {request.status}" for request in self._requests]
+        for index, request in enumerate(self._requests):  # control requests are held by their results alone
+            if texts[index].startswith("not known") and request.engine_uuid:
+                texts[index] = self._client._sent_to(request.engine_uuid) or texts[index]
         return texts[0] if self._single else texts
 
     @ResultMethod

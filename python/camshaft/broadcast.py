@@ -8,6 +8,7 @@ from typing import Any
 
 from .asyncresult import AsyncResult
 from .direct import DirectView
+from .folding import span
 from .metadata import Metadata
 from .serialize import CODEC, unpack_results
 from .view import apply_reader
@@ -91,6 +92,15 @@ class CoalescedResult(AsyncResult):
         if isinstance(found[0]["engine_id"], list):
             found[0].update(engine_id=list(self._targets), engine_uuid=list(self._uuids))
         return found
+
+    def why(self) -> str:
+        """As AsyncResult.why: one text, for there is one message."""
+        if self.done():
+            return f"finished: {self._requests[0].status}"
+        plural = "s" if len(self._targets) > 1 else ""
+        return (
+            f"sent to engine{plural} {span(self._targets)} in one message, whose one reply comes when all have answered"
+        )
 
     def get_dict(self, timeout: float | None = -1) -> dict[int, Any]:
         """{engine id: result}; as AsyncResult.get_dict."""

@@ -19,7 +19,7 @@ from .hubqueries import HubQueries
 from .limits import at, limit
 from .lowlevel import LowLevel
 from .notifier import Notifier
-from .oldnames import ClientNames
+from .oldnames import ClientNames, SessionId
 from .records import Held, HeldMetadata, HeldResults, registered
 from .targets import choose_codec, other_pythons, resolve
 from .taskcontrol import TaskControl
@@ -179,9 +179,9 @@ class Client(EngineWait, Held, HubQueries, TaskControl, LowLevel, ClientNames):
         return HeldMetadata(self)
 
     @property
-    def session(self) -> str:
+    def session(self) -> SessionId:
         """The id of this client's session: names it in the controller's records, see `attach`."""
-        return self._core.session
+        return SessionId(self._core.session)
 
     def __repr__(self) -> str:
         state = "closed" if self._core.closed else f"{len(self)} engines"

@@ -12,11 +12,20 @@ if TYPE_CHECKING:
     from .direct import DirectView
     from .remotefunction import ParallelFunction
 
-__all__ = ["ClientNames", "NotReady", "ResultMethod"]
+__all__ = ["ClientNames", "NotReady", "ResultMethod", "SessionId"]
 
 
 class NotReady(RuntimeError, AssertionError):
     """A result was asked how it ended before it has: RuntimeError today, AssertionError until 2012."""
+
+
+class SessionId(str):
+    """The id of a client's session; also under the name that it has in the original, where a session is an object."""
+
+    @property
+    def session(self) -> str:
+        """The id."""
+        return str(self)
 
 
 class ResultMethod:

@@ -100,8 +100,9 @@ class TaskControl:
                 found.update(reply["why"])
                 if not self._under_way(msg_id for msg_id in open_ids if msg_id not in found):
                     break
+            ahead = self._ahead() if len(found) < len(open_ids) else {}
             for msg_id in open_ids:
-                text = found.get(msg_id) or self._known_end(msg_id) or self._where_sent(msg_id)
+                text = found.get(msg_id) or self._known_end(msg_id) or self._where_sent(msg_id, ahead.get(msg_id, 0))
                 texts[msg_id] = text if self._predicates_made is None else self._predicates_made.readable(text)
         return texts
 
@@ -112,13 +113,32 @@ class TaskControl:
         request = result._request(msg_id)
         return f"finished: {request.status}" if request.done else ""
 
-    def _where_sent(self, msg_id: str) -> str:
+    def _ahead(self) -> dict[str, int]:
+        """{msg_id of a direct request that is pending: how many pending ones of this client its engine got before}."""
+        counts: dict[str, int] = {}
+        ahead: dict[str, int] = {}
+        for result in {id(result): result for result in list(self._by_id.values())}.values():
+            for request in result._requests:
+                uuid = request.engine_uuid
+                if uuid is not None and not request.done:
+                    ahead[request.msg_id] = counts.get(uuid, 0)
+                    counts[uuid] = ahead[request.msg_id] + 1
+        return ahead
+
+    def _where_sent(self, msg_id: str, ahead: int) -> str:
         result = self._by_id.get(msg_id)
         uuid = None if result is None else result._request(msg_id).engine_uuid
+        text = self._sent_to(uuid)
+        if text and ahead:
+            text += f": behind {ahead} of this client"
+        return text or "not known to the controller as a task that waits or runs"
+
+    def _sent_to(self, uuid: str | None) -> str:
+        """Which engine has a request that was sent to it; "" when it is none that is there."""
         for number, engine in self._engines().items():
             if engine == uuid:
                 return f"sent to engine {number}, which runs its requests in order"
-        return "not known to the controller as a task that waits or runs"
+        return ""
 
     def cancel(self, jobs: Any, running: Running = None) -> dict[str, bool]:
         """Give up `jobs` (msg_ids, AsyncResults, or a list): {msg_id: whether it will not run, or was stopped}.

@@ -332,11 +332,16 @@ def test_why_says_what_a_task_waits_for(cluster: Start, tmp_path: Path) -> None:
     assert after.why() == "waiting for 1 task in 'after' to succeed"
     assert nowhere.why() == "waiting for an engine that has gpu >= 1: none of 1 engine does"
     assert direct.why() == "sent to engine 0, which runs its requests in order"
+    third = rc[0].apply_async(pid)
+    assert third.why() == "sent to engine 0, which runs its requests in order: behind 1 of this client"
+    broadcast = rc.broadcast_view(is_coalescing=True).apply_async(pid)
+    assert broadcast.why() == "sent to engine 0 in one message, whose one reply comes when all have answered"
     both = ipp.AsyncResult.join(running, queued)
     assert both.why()[1] == queued.why()
     file.touch()
     for result in (running, queued, second, after, direct):
         assert result.get(PATIENCE) == site.engines[0].pid
         assert result.why() == "finished: ok"
+    assert broadcast.get(PATIENCE) == [third.get(PATIENCE)] and broadcast.why() == "finished: ok"
     assert nowhere.cancel()
     assert nowhere.why() == "finished: error"

@@ -158,6 +158,7 @@ def test_the_nearest_name_of_the_package() -> None:
 
 
 def test_single_requests(rc: Any, core: Any) -> None:
+    assert rc.session.session == rc.session == core.session
     uuid = rc._engines()[0]
     hooked: list[Any] = []
     result = rc.send_apply_request(

@@ -88,6 +88,44 @@ def test_S3_45_a_program_of_2008(seed_cluster, tmp_path: Path, package: str) -> 
     ]  # fmt: skip
 
 
+OF_TODAY = """
+import ipyparallel as ipp
+from ipyparallel import Client, error, require
+from ipyparallel.client.asyncresult import AsyncMapResult
+from ipyparallel.client.client import ExecuteReply
+from ipyparallel.client.map import RoundRobinMap
+from ipyparallel.client.remotefunction import parallel
+from ipyparallel.client.view import DirectView, LoadBalancedView
+from ipyparallel.cluster import ClusterManager
+from ipyparallel.controller.dependency import Dependency
+from ipyparallel.datapub import publish_data
+from ipyparallel.error import RemoteError
+from ipyparallel.joblib import register
+from ipyparallel.serialize import can, PrePickled
+from ipyparallel.util import interactive
+import camshaft
+
+assert ipp.Client is Client is camshaft.Client and error.RemoteError is camshaft.RemoteError
+assert ipp.version_info >= (9,) and RemoteError is ipp.RemoteError
+rc = ipp.Client()
+rc.wait_for_engines(4)
+assert isinstance(rc[:], DirectView) and isinstance(rc.load_balanced_view(), LoadBalancedView)
+assert isinstance(rc[:].map_async(abs, range(4)), AsyncMapResult)
+print(rc[0].apply_sync(abs, -3), type(rc[0].execute("1", silent=False).get()) is ExecuteReply)
+rc.close()
+"""
+
+
+def test_a_program_of_today_runs_as_it_is(seed_cluster, tmp_path: Path) -> None:
+    assert run(tmp_path, OF_TODAY, seed_cluster.processes.env, "-m", "camshaft.compat").split() == ["3", "True"]
+    late = "import ipyparallel, camshaft.compat\ncamshaft.compat.install(today=True)\n"
+    (tmp_path / "late.py").write_text(late)
+    done = subprocess.run([sys.executable, str(tmp_path / "late.py")], capture_output=True, text=True)
+    assert "call camshaft.compat.install(today=True) before that" in done.stderr
+    run(tmp_path, "import camshaft.compat, ipyparallel, camshaft\nassert ipyparallel.Client is not camshaft.Client",
+        seed_cluster.processes.env)  # fmt: skip
+
+
 def test_without_a_program(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "camshaft.compat"], capture_output=True, text=True)
     assert done.returncode == 1 and "usage" in done.stderr

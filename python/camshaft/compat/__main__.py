@@ -1,4 +1,4 @@
-"""`python -m camshaft.compat program.py [arguments]`: run a program of an earlier generation as it is."""
+"""`python -m camshaft.compat program.py [arguments]`: run a program of any generation as it is, with its imports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def main() -> None:
     """Run the program that the command line names."""
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit("usage: python -m camshaft.compat program.py [arguments]")
-    install()
+    install(today=True)
     del sys.argv[0]
     sys.path[0] = str(Path(sys.argv[0]).resolve().parent)
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -35,6 +35,22 @@ _PARALLEL = {
     ".controller": "camshaft",
     ".controller.dependency": "camshaft.dependency",
 }
+_TODAY = {
+    **dict.fromkeys(("", ".client", ".client.client", ".client.view", ".client.asyncresult"), "camshaft.compat.today"),
+    **dict.fromkeys((".util", ".controller"), "camshaft.compat.today"),
+    ".client.remotefunction": "camshaft.remotefunction",
+    ".client.map": "camshaft.partition",
+    ".client.magics": "camshaft.magics",
+    ".cluster": "camshaft.cluster",
+    ".cluster.cluster": "camshaft.cluster",
+    ".controller.dependency": "camshaft.dependency",
+    ".datapub": "camshaft.datapub",
+    ".engine": "camshaft.engine",
+    ".engine.datapub": "camshaft.engine.datapub",
+    ".error": "camshaft.error",
+    ".joblib": "camshaft.joblib",
+    **dict.fromkeys((".serialize", ".serialize.serialize", ".serialize.canning"), "camshaft.serialize"),
+}
 _HOMES = {
     "ipython1": "camshaft",
     **{f"ipython1.kernel{name}": home for name, home in _KERNEL.items()},
@@ -72,7 +88,14 @@ class _Finder(MetaPathFinder):
         return ModuleSpec(fullname, _View(), is_package=package)
 
 
-def install() -> None:
-    """Put the hook in front of all others; once is enough."""
+def install(today: bool = False) -> None:
+    """Put the hook in front of all others; once is enough.
+
+    With `today`, `ipyparallel` is Camshaft too, installed or not. ImportError when that was imported before.
+    """
+    if today and "ipyparallel.error" not in _HOMES:
+        if "ipyparallel" in sys.modules:
+            raise ImportError("ipyparallel was imported already: call camshaft.compat.install(today=True) before that")
+        _HOMES.update({f"ipyparallel{name}": home for name, home in _TODAY.items()})
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
