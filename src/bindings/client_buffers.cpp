@@ -11,6 +11,8 @@ namespace {
 
 // As for ZeroMQ frames: below this a copy is cheaper than keeping a Python object alive across threads.
 constexpr Py_ssize_t kCopyBelow = 4096;
+// A larger first buffer is given back as soon as it is sent, as all others are.
+constexpr Py_ssize_t kLargestShared = Py_ssize_t{64} << 20;
 
 struct Lease {
   std::shared_ptr<ReturnedBuffers> returned;
@@ -22,6 +24,18 @@ struct Lease {
     if (!buffers.empty()) returned->add(std::move(buffers));
   }
 };
+
+// Bytes that cannot change need no lease of their sender's: he does not wait for them to be sent.
+Blob shared_bytes(PyObject* bytes, const std::shared_ptr<ReturnedBuffers>& returned) {
+  const auto size = static_cast<std::size_t>(PyBytes_GET_SIZE(bytes));
+  if (PyBytes_GET_SIZE(bytes) < kCopyBelow) return Blob::of(std::string(PyBytes_AS_STRING(bytes), size));
+  auto lease = std::make_shared<Lease>();
+  lease->returned = returned;
+  Py_buffer view;
+  if (PyObject_GetBuffer(bytes, &view, PyBUF_SIMPLE) != 0) throw nb::python_error();
+  lease->buffers.push_back(view);
+  return {lease, {static_cast<const std::byte*>(view.buf), size}};
+}
 
 struct BlobView {
   Blob blob;
@@ -77,10 +91,10 @@ TakenBuffers take_buffers(nb::handle sequence, const std::shared_ptr<ReturnedBuf
   Py_ssize_t i = 0;
   if (first != nullptr && count > 0) {
     PyObject* head = PySequence_Fast_GET_ITEM(items.ptr(), 0);
-    if (PyBytes_CheckExact(head) && PyBytes_GET_SIZE(head) < kCopyBelow) {
+    if (PyBytes_CheckExact(head) && PyBytes_GET_SIZE(head) <= kLargestShared) {
       if (head != first->source.ptr()) {
         first->source = nb::borrow(head);
-        first->copy = Blob::of(std::string(PyBytes_AS_STRING(head), static_cast<std::size_t>(PyBytes_GET_SIZE(head))));
+        first->copy = shared_bytes(head, returned);
       }
       taken.blobs[0] = first->copy;
       i = 1;

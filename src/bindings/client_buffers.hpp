@@ -34,7 +34,7 @@ struct TakenBuffers {
   std::shared_ptr<const void> lease;  // held by the blobs that were not copied; null when all were
 };
 
-/// The copy of a small bytes object that starts one sequence of buffers after the other.
+/// The bytes object that starts one sequence of buffers after the other: copied if it is small, else kept.
 struct SharedBuffer {
   nanobind::object source;
   Blob copy;

@@ -167,8 +167,11 @@ void Hub::bury(TimePoint now, std::vector<Action>& out) {
 // Only the engine itself speaks from a routing id that is its uuid: nobody else may describe it.
 void Hub::learn(const RegistrationRequested& request, std::vector<Action>& out) {
   if (request.from.value != request.uuid.value) return;
-  if (request.capabilities.is_object() && request.capabilities.value("recall", nlohmann::json()) == true)
-    recalling_.insert(request.uuid);
+  const auto can = [&](const char* what) {
+    return request.capabilities.is_object() && request.capabilities.value(what, nlohmann::json()) == true;
+  };
+  if (can("recall")) recalling_.insert(request.uuid);
+  if (can("bodies")) body_readers_.insert(request.uuid);
   if (properties_.declare(request.uuid, request.properties) && registry_.number_of(request.uuid))
     out.push_back(EngineChanged{request.uuid});
 }
@@ -241,6 +244,7 @@ void Hub::perform(std::vector<RegistryAction> actions, TimePoint now, std::vecto
           } else if constexpr (std::is_same_v<A, EngineForgotten>) {
             properties_.forget(a.uuid);
             recalling_.erase(a.uuid);
+            body_readers_.erase(a.uuid);
             const Load* load = find_load(a.uuid);
             if (load && load->queue + load->tasks == 0) loads_.erase(a.uuid);
           } else {

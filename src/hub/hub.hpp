@@ -127,6 +127,8 @@ class Hub {
   const EngineProperties& properties() const { return properties_; }
   /// Whether the engine can hand back tasks that it has not started.
   bool recalls(const EngineId& uuid) const { return recalling_.contains(uuid); }
+  /// Whether the engine reads tasks without their function.
+  bool reads_bodies(const EngineId& uuid) const { return body_readers_.contains(uuid); }
   std::string engine_state() const;
   std::size_t pending() const { return pending_.size(); }
   bool is_pending(const MsgId& id) const { return pending_.contains(id); }
@@ -180,7 +182,7 @@ class Hub {
   Registry registry_;
   EngineProperties properties_;
   nlohmann::json client_connection_;  // null until set
-  std::unordered_set<EngineId> recalling_;
+  std::unordered_set<EngineId> recalling_, body_readers_;
   struct Ended {
     TimePoint bury_at;
     std::string why;

@@ -36,6 +36,14 @@ std::string text_of(const nlohmann::json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+// Whether it is a task whose first buffer may be kept beyond its sending: one that nobody lends.
+bool has_body(const Submission& submission) {
+  if (submission.channel != Channel::task || submission.msg_type != "apply_request" || submission.buffers.empty())
+    return false;
+  const auto lease = submission.lease.lock();
+  return lease == nullptr || submission.buffers[0].owner != lease;
+}
+
 }  // namespace
 
 ClientIo::ClientIo(const wire::ClientConnection& connection, wire::Signer signer, std::string session,
@@ -222,7 +230,10 @@ void ClientIo::on_line_lost(Channel channel) {
   if (!resumable) give_up(channel, newest_seq_ + 1, kDrainTime);
   const Duration absence = resumable ? options_.patience : kAbsence;
   const std::uint64_t outage = ++line(channel).outages;
-  if (channel == Channel::task) board_->set_reach(Reach::away);
+  if (channel == Channel::task) {
+    board_->set_reach(Reach::away);
+    bodies_.broke();
+  }
   loop_.at(clock_.now() + absence, [this, channel, outage] {
     if (line(channel).up || line(channel).outages != outage) return;
     line(channel).lost = true;
@@ -321,6 +332,7 @@ void ClientIo::begin(Queued queued) {
     fail(queued, fmt::format("The controller at {} is not reachable. Is ipcontroller running?", used.address));
     return;
   }
+  if (has_body(queued.submission)) bodies_.share(queued.submission.buffers[0]);
   sending_ = &queued.submission;
   resume_.keep(queued.request->seq_, queued.submission);
   handle(client::Submitted{client::Seq{queued.request->seq_}, queued.submission.channel, queued.submission.msg_type,
@@ -357,6 +369,7 @@ void ClientIo::begin_broadcast(Queued queued) {
 }
 
 void ClientIo::transmit(std::uint64_t seq, WallTime submitted, Submission submission) {
+  const bool with_body = has_body(submission);
   wire::Parts message;
   if (submission.channel == Channel::mux || submission.channel == Channel::control)
     message.identities = {Blob::of(std::move(submission.engine))};
@@ -367,6 +380,7 @@ void ClientIo::transmit(std::uint64_t seq, WallTime submitted, Submission submis
   message.content = std::move(submission.content);
   message.buffers = std::move(submission.buffers);
   const bool task = submission.channel == Channel::task;
+  if (with_body) bodies_.shorten(message);
   if (task && batches_ && wire::fits_batch(message)) {
     tasks_.add(std::move(message));
     if (tasks_.full()) send_tasks();
@@ -383,6 +397,16 @@ void ClientIo::send_tasks() {
     return Blob::of(wire::make_header(id, wire::kBatchRequest, SessionId(session_), options_.username, clock_.wall()));
   };
   line(Channel::task).socket->send(tasks_.take({}, header, signer_));
+}
+
+// The controller has a task without its function.
+void ClientIo::send_body(const wire::Parts& question) {
+  send_tasks();
+  wire::Parts answer = bodies_.answer(question);
+  const MsgId id(board_->id_prefix() + "e" + std::to_string(envelopes_++));
+  answer.header =
+      Blob::of(wire::make_header(id, wire::kBodyHere, SessionId(session_), options_.username, clock_.wall()));
+  line(Channel::task).socket->send(wire::encode({}, std::move(answer), signer_));
 }
 
 void ClientIo::perform_all() {
@@ -432,9 +456,11 @@ void ClientIo::on_reply(Frames frames) {
 
 void ClientIo::take_reply(wire::Parts parts) {
   const Blob parent = client::text_field(parts.parent, "msg_id");
-  if (parent.empty() && client::text_field(parts.header, "msg_type").view() == wire::kNewsReachYou) {
-    send_connection_request();  // engines may have come between the first answer and now
-    return;
+  if (parent.empty()) {
+    const Blob type = client::text_field(parts.header, "msg_type");
+    if (type.view() == wire::kBodyWanted) return send_body(parts);
+    // Engines may have come between the first answer and now.
+    if (type.view() == wire::kNewsReachYou) return send_connection_request();
   }
   if (parent.view() == connection_id_) {
     on_connection_reply(parts);
@@ -472,6 +498,8 @@ void ClientIo::on_connection_reply(const wire::Parts& parts) {
   const auto ours = content.find("camshaft");  // what this controller understands beyond the original
   batches_ =
       ours != content.end() && ours->is_object() && ours->value("batch", nlohmann::json()) == wire::kBatchVersion;
+  bodies_.controller_reads(ours != content.end() && ours->is_object() &&
+                           ours->value(std::string(wire::kBodiesKey), nlohmann::json()) == true);
   resumes_ = ours != content.end() && ours->is_object() &&
              ours->value(std::string(wire::kResumeKey), nlohmann::json()) == true;
   answered_ = true;

@@ -15,6 +15,7 @@
 #include "net/lent_loop.hpp"
 #include "net/loop.hpp"
 #include "net/socket.hpp"
+#include "service/client_bodies.hpp"
 #include "service/client_resume.hpp"
 #include "service/client_service.hpp"
 #include "wire/batch.hpp"
@@ -92,6 +93,7 @@ class ClientIo final {
   void fail(const Queued& queued, std::string_view why);
   void transmit(std::uint64_t seq, WallTime submitted, Submission submission);
   void send_tasks();
+  void send_body(const wire::Parts& question);
   template <class Event>
   void handle(Event event) {
     core_.handle(std::move(event), clock_.now(), actions_);
@@ -118,6 +120,7 @@ class ClientIo final {
   client::ClientCore core_;
   client::Actions actions_;  // of the event being handled
   ClientResume resume_;
+  ClientBodies bodies_;
   bool resumes_ = false;         // the controller answers questions about requests that it may have lost
   bool greeted_ = false;         // it has said so since the connection to it was made
   bool news_meanwhile_ = false;  // engines came or went while we asked which there are

@@ -10,6 +10,9 @@ namespace camshaft::service {
 
 namespace {
 
+/// Of a function; a client may have sent many that are not answered yet.
+constexpr std::size_t kLargestKept = 65'536;
+
 /// Whether two requests differ in their last buffer at most. Other buffers count as equal when they are the same
 /// memory.
 bool same_call(const Submission& one, const Submission& other) {
@@ -29,6 +32,7 @@ bool same_call(const Submission& one, const Submission& other) {
 void ClientResume::keep(std::uint64_t seq, const Submission& submission) {
   if (submission.channel != client::Channel::task && submission.channel != client::Channel::mux) return;
   if (submission.lease.lock() != nullptr) return;
+  if (!submission.buffers.empty() && submission.buffers[0].size() > kLargestKept) return;
   if (!newest_ || !same_call(*newest_, submission)) {
     auto call = std::make_shared<Submission>(submission);
     if (!call->buffers.empty()) call->buffers.back() = Blob{};

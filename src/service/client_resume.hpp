@@ -1,7 +1,8 @@
 // service/client_resume.hpp: what a client keeps of its requests until they are answered, so that they can be sent once
 // more, and which of its connections have to be settled after they broke.
 // Thread: the client's io thread. Owns: the small bytes of each unanswered request. Large buffers belong to the user,
-//         who may change them once they are sent: a request with such buffers is not kept.
+//         who may change them once they are sent: a request with such buffers is not kept, nor one with a function of
+//         more than 64 KB.
 // Errors: none.
 #pragma once
 #include <array>

@@ -185,6 +185,7 @@ void Controller::Parts::plan_addresses() {
   hub_options.registration_timeout = config.registration_timeout;
   hub_options.capabilities["batch"] = wire::kBatchVersion;
   hub_options.capabilities[std::string(wire::kResumeKey)] = true;
+  hub_options.capabilities[std::string(wire::kBodiesKey)] = true;
   hub = std::make_unique<HubService>(context, hub_loop, hub_at, std::move(hub_options), *records,
                                      config.engine_state_file, origin(0), listeners(), log);
   relay = std::make_unique<RelayService>(context, relay_loop, ChannelAddresses{mux_clients, mux.engine},
@@ -224,13 +225,13 @@ void Controller::Parts::plan_addresses() {
 
 HubListeners Controller::Parts::listeners() {
   return {
-      [this](const EngineId& engine_id, EngineNumber number, std::string properties, bool recalls) {
+      [this](const EngineId& engine_id, EngineNumber number, std::string properties, bool recalls, bool reads_bodies) {
         relay_loop.post([this, engine_id] {
           relay->engine_joined(engine_id);
           broadcast->engine_joined(engine_id);
         });
-        task_loop.post([this, engine_id, number, properties = std::move(properties), recalls] {
-          tasks->engine_joined(engine_id, number, properties, recalls);
+        task_loop.post([this, engine_id, number, properties = std::move(properties), recalls, reads_bodies] {
+          tasks->engine_joined(engine_id, number, properties, recalls, reads_bodies);
         });
       },
       [this](const EngineId& engine_id, std::string properties) {

@@ -68,6 +68,7 @@ std::string reply_metadata(const EngineTask& task, const EngineReply& reply, con
   if (reply.status == "error")
     fmt::format_to(out, R"(, "engine_info": {{"engine_uuid": "{}", "engine_id": {}}})", uuid.value, to_int(number));
   if (reply.recalled) text += R"(, "recalled": true)";
+  if (reply.lacks) text += R"(, "lacks": true)";
   if (task.parent->counted) {
     fmt::format_to(out, R"(, "codec": {}, "outputs": {})", wire::quote(task.metadata.codec), task.parent->outputs);
     if (tell_batches) fmt::format_to(out, R"(, "batch": {})", wire::kBatchVersion);

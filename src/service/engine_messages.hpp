@@ -72,6 +72,7 @@ struct EngineReply {
   std::string content = R"({"status": "ok"})";  // JSON text
   std::vector<Blob> buffers;
   bool unmet_dependency = false;  // an error that the scheduler hides and retries elsewhere
+  bool lacks = false;             // recalled, because its function is not here
   bool recalled = false;          // it did not start: the scheduler gives it to another engine
   bool aborts_executes = false;   // see engine::Finished
   bool silent = false;            // no reply at all: comm messages and unknown types

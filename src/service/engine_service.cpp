@@ -145,8 +145,8 @@ void EngineService::perform(const engine::MemberAction& action) {
     void operator()(const engine::SendRegistration& a) {
       std::string content = fmt::format(R"({{"uuid": "{}")", self.uuid().value);
       if (a.number) content += fmt::format(R"(, "id": {})", to_int(*a.number));
-      content += fmt::format(R"(, "properties": {}, "camshaft": {{"version": {}, "recall": true}})", self.properties(),
-                             wire::quote(self.config_.version));
+      content += fmt::format(R"(, "properties": {}, "camshaft": {{"version": {}, "recall": true, "bodies": true}})",
+                             self.properties(), wire::quote(self.config_.version));
       self.send_to_hub("registration_request", content + "}");
     }
     void operator()(const engine::ConnectBroadcast& a) {
@@ -315,49 +315,6 @@ ParentPtr EngineService::make_parent(const wire::Message& message) const {
   parent->id = message.header.msg_id;
   parent->header = Blob::of(message.parts.header.str());  // a copy: the request's buffers must not live as long
   return parent;
-}
-
-void EngineService::on_shell(Frames frames) {
-  auto message = open(std::move(frames));
-  if (!message) return;
-  if (message->header.msg_type == wire::kBatchRequest) {
-    on_batch(*message);
-  } else {
-    on_request(std::move(*message));
-  }
-}
-
-void EngineService::on_batch(const wire::Message& envelope) {
-  auto requests = wire::read_batch(envelope.parts.content);
-  if (!requests) return count_dropped(requests.error());
-  const auto& from = envelope.parts.identities;
-  if (!from.empty()) replies_.learn(from[0].str());
-  for (wire::Parts& request : *requests) {
-    request.identities.insert(request.identities.begin(), from.begin(), from.end());
-    if (auto header = wire::parse_header(request.header.view())) {
-      on_request({std::move(request), std::move(*header)});
-    } else {
-      count_dropped(header.error());
-    }
-  }
-}
-
-void EngineService::on_request(wire::Message message) {
-  if (message.header.msg_type == "kernel_info_request") {
-    EngineTask task;
-    task.msg_type = message.header.msg_type;
-    task.identities = message.parts.identities;
-    task.parent = make_parent(message);
-    task.started = clock_.wall();
-    EngineReply reply;
-    reply.content = config_.kernel_info;
-    send_reply(task, reply);
-    return;
-  }
-  if (message.header.msg_type == wire::kResumeQuery || message.header.msg_type == wire::kResumeRequest)
-    return tell_fates(message);
-  if (engine::is_about_tasks(message.header.msg_type)) return on_task_word(message);
-  queue(std::move(message), false);
 }
 
 void EngineService::queue(wire::Message message, bool on_control) {

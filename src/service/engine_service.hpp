@@ -31,6 +31,7 @@
 #include "service/engine_links.hpp"
 #include "service/engine_messages.hpp"
 #include "service/outboxes.hpp"
+#include "wire/bodies.hpp"
 #include "wire/message.hpp"
 #include "wire/replay_guard.hpp"
 
@@ -126,6 +127,8 @@ class EngineService final {
   void on_shell(Frames frames);
   void on_batch(const wire::Message& envelope);
   void on_request(wire::Message message);
+  bool complete(wire::Message& request);
+  void hand_back(const wire::Message& request);
   void on_control(Frames frames);
   void on_ping(Frames frames);
   void on_task_word(const wire::Message& message);
@@ -173,6 +176,7 @@ class EngineService final {
   wire::MsgIdSource ids_;
   Outboxes replies_;
   MetadataReader metadata_reader_;
+  wire::Bodies bodies_{std::size_t{64} << 20};  // functions of tasks
   std::string connection_text_;
   std::optional<net::TimerId> tick_;
   std::optional<Frames> last_ping_;

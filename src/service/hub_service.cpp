@@ -261,7 +261,7 @@ void HubService::perform(const hub::RegistrationReply& action) {
 // Schedulers first: a client may use the engine as soon as it hears of it.
 void HubService::perform(const hub::EngineRegistered& action) {
   listeners_.engine_joined(action.uuid, action.number, hub::json_text(hub_.properties().of(action.uuid)),
-                           hub_.recalls(action.uuid));
+                           hub_.recalls(action.uuid), hub_.reads_bodies(action.uuid));
   publish("registration_notification", hub::notification_content(action.number, action.uuid));
   log_.info("engine {} {} ({})", to_int(action.number), action.returned ? "is back" : "registered", action.uuid.value);
 }

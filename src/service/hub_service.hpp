@@ -56,7 +56,8 @@ struct HubAddresses {
 
 /// Who else must know of engines and of the end.
 struct HubListeners {
-  std::function<void(const EngineId&, EngineNumber, std::string properties, bool recalls)> engine_joined;
+  std::function<void(const EngineId&, EngineNumber, std::string properties, bool recalls, bool reads_bodies)>
+      engine_joined;
   std::function<void(const EngineId&, std::string properties)> engine_changed;
   std::function<void(const EngineId&, std::string why)> engine_left;  // why: "" or how its process ended
   std::function<void(const EngineId&)> engine_returned;  // it was registered all the time, but out of reach

@@ -72,7 +72,12 @@ TaskService::TaskService(net::Context& context, net::Loop& loop, const std::stri
                  perform_all();
                },
                [this](const MsgId& id, const EngineId& engine) { tap_.dispatched(id, engine); }},
-              log) {
+              log),
+      bodies_([this](const ClientId& client, const std::string& digest) {
+        to_clients_.flush();
+        clients_.send(origin_.message({Blob::of(client.value)}, wire::kBodyWanted, Blob::of_static("{}"), "{}",
+                                      wire::with_body("{}", digest)));
+      }) {
   loop.on_message(clients_, [this](net::Received&& received) { handle_request(std::move(received.frames)); });
   loop.on_message(engines_, [this](net::Received&& received) { handle_reply(std::move(received.frames)); });
   // Engines first: they would wait.
@@ -82,9 +87,10 @@ TaskService::TaskService(net::Context& context, net::Loop& loop, const std::stri
   });
 }
 
-void TaskService::engine_joined(const EngineId& engine, EngineNumber number, std::string_view properties,
-                                bool recalls) {
+void TaskService::engine_joined(const EngineId& engine, EngineNumber number, std::string_view properties, bool recalls,
+                                bool reads_bodies) {
   channel_.engine_joined(engine);
+  bodies_.engine_joined(engine, reads_bodies);
   feed(sched::EngineJoined{engine, number, read_properties(engine, properties), recalls});
   resume_.engine_back(engine);
 }
@@ -103,6 +109,7 @@ sched::Properties TaskService::read_properties(const EngineId& engine, std::stri
 void TaskService::engine_left(const EngineId& engine, const std::string& why) {
   channel_.engine_left(engine);
   to_engines_.forget(engine.value);
+  bodies_.engine_left(engine);
   feed(sched::EngineLeft{engine, why});
   resume_.engine_gone(engine);
 }
@@ -167,6 +174,23 @@ void TaskService::handle_request(Frames frames) {
 
 void TaskService::submit(wire::Message request) {
   if (request.header.msg_type == wire::kResumeRequest) return resume_.client_asks(request);
+  if (!bodies_.concerns(request)) return submit_whole(std::move(request));
+  TaskBodies::Ready ready = bodies_.take(std::move(request));
+  for (const wire::Message& lost : ready.lost) lose(lost);
+  for (wire::Message& whole : ready.tasks) submit_whole(std::move(whole));
+}
+
+// Its function was left out, and the client has thrown it away before it could be asked for it.
+void TaskService::lose(const wire::Message& request) {
+  tap_.submitted(request);
+  perform(sched::Fail{
+      request.header.msg_id, ClientId(request.parts.identities[0].str()),
+      std::make_shared<Frames>(wire::join(request.parts)), sched::FailureKind::engine_died,
+      fmt::format("The function of task '{}' was lost on the way: submit the task again", request.header.msg_id.value),
+      std::nullopt});
+}
+
+void TaskService::submit_whole(wire::Message request) {
   auto payload = std::make_shared<Frames>(wire::join(request.parts));
   auto requirements = requirements_.parse(request.parts.metadata.view());
   ClientId client(request.parts.identities[0].str());
@@ -243,6 +267,7 @@ void TaskService::finish(wire::Message reply) {
   if (status->recalled || !status->dependencies_met) resume_.handed_back(*id, engine);
   reply_ = &reply;
   if (status->batches) to_engines_.learn(engine.value);
+  if (status->lacks) bodies_.engine_lacks(engine);
   feed(sched::Finished{std::move(*id), std::move(engine), outcome_of(*status), status->took});
   reply_ = nullptr;
 }
@@ -260,7 +285,9 @@ void TaskService::perform_all() {
 
 void TaskService::perform(const sched::Dispatch& action) {
   resume_.sent(action.id, action.engine);
-  to_engines_.add(action.engine.value, wire::split(*action.payload).value());
+  wire::Parts task = wire::split(*action.payload).value();
+  bodies_.shorten(action.engine, task);
+  to_engines_.add(action.engine.value, std::move(task));
   tap_.dispatched(action.id, action.engine);
 }
 

@@ -15,6 +15,7 @@
 #include "service/engine_channel.hpp"
 #include "service/origin.hpp"
 #include "service/outboxes.hpp"
+#include "service/task_bodies.hpp"
 #include "service/task_question.hpp"
 #include "service/task_resume.hpp"
 
@@ -37,14 +38,18 @@ class TaskService final {
   int client_port() const { return clients_.port(); }
   int engine_port() const { return engines_.port(); }
 
-  /// `properties`: a JSON object; `recalls`: it hands back tasks that it has not started.
+  /// `properties`: a JSON object; `recalls`: it hands back tasks that it has not started; `reads_bodies`: it keeps
+  /// functions, and reads tasks without theirs.
   void engine_joined(const EngineId& engine, EngineNumber number, std::string_view properties = "{}",
-                     bool recalls = false);
+                     bool recalls = false, bool reads_bodies = false);
   void engine_changed(const EngineId& engine, std::string_view properties);
   /// `why`: how its process ended, or "".
   void engine_left(const EngineId& engine, const std::string& why = "");
   /// What was sent to the engine may have been lost: its connection broke, and it is back.
-  void engine_returned(const EngineId& engine) { resume_.engine_back(engine); }
+  void engine_returned(const EngineId& engine) {
+    bodies_.engine_lacks(engine);
+    resume_.engine_back(engine);
+  }
   TaskResume& resume() { return resume_; }
   /// Takes up what an earlier controller has left unfinished.
   void restore(EarlierTasks earlier);
@@ -62,6 +67,8 @@ class TaskService final {
  private:
   void handle_request(Frames frames);
   void submit(wire::Message request);
+  void submit_whole(wire::Message request);
+  void lose(const wire::Message& request);
   void handle_reply(Frames frames);
   void finish(wire::Message reply);
   void take_replies();
@@ -92,6 +99,7 @@ class TaskService final {
   EngineChannel channel_;
   Outboxes to_engines_, to_clients_;
   TaskResume resume_;
+  TaskBodies bodies_;
   wire::Message* reply_ = nullptr;      // the reply that the current event is about
   std::vector<sched::Action> actions_;  // of the current event; kept for its memory
   std::optional<TimePoint> tick_at_;

@@ -122,6 +122,8 @@ Result<ReplyStatus> parse_reply_status(std::string_view metadata_json) {
       reply.dependencies_met = value.boolean().value_or(reply.dependencies_met);
     } else if (key == "recalled") {
       reply.recalled = value.boolean().value_or(reply.recalled);
+    } else if (key == "lacks") {
+      reply.lacks = value.boolean().value_or(reply.lacks);
     } else if (key == "took_us") {
       const auto microseconds = value.integer<std::int64_t>();
       if (microseconds && *microseconds >= 0) reply.took = std::chrono::microseconds(*microseconds);

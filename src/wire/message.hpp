@@ -67,6 +67,7 @@ struct ReplyStatus {
   std::optional<Duration> took;  // how long it ran, if the engine says so
   std::string engine;            // the uuid of who replied, "" when it does not say
   bool batches = false;          // whoever replied reads batches
+  bool lacks = false;            // it was handed back because it came without its function (wire/bodies.hpp)
   bool operator==(const ReplyStatus&) const = default;
 };
 Result<ReplyStatus> parse_reply_status(std::string_view metadata_json);

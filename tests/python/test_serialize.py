@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from camshaft import Reference, SerializationError, interactive, serialize
-from camshaft.serialize import CODEC, PrePickled
+from camshaft.serialize import CODEC, PrePickled, p5
 
 CODECS = [CODEC, None]
 official_serialize = pytest.importorskip("ipyparallel.serialize")
@@ -116,6 +116,21 @@ def test_bytearrays_and_nested_buffers_go_out_of_band():
     data = bytearray(50_000)
     frames = serialize.pack_call(len, ([{"a": data}],), {}, CODEC)
     assert [memoryview(frame).nbytes for frame in frames[2:]] == [50_000]
+
+
+def test_a_function_is_one_buffer_whatever_it_holds(monkeypatch):
+    data = np.arange(100_000.0)
+    call = functools.partial(np.take, data)
+    for f in (call, PrePickled(call)):
+        buffers = serialize.pack_call(f, (7,))
+        assert len(buffers) == 2
+        unpacked, args, kwargs = serialize.unpack_call(wire(buffers), CODEC)
+        assert unpacked(*args, **kwargs) == 7.0
+        assert unpacked.args[0].flags.writeable
+    monkeypatch.setattr(p5, "_LARGEST_BODY", 1000)  # but huge arrays are not copied
+    buffers = serialize.pack_call(call, (7,))
+    assert len(buffers) == 3
+    assert np.shares_memory(np.frombuffer(buffers[2]), data)
 
 
 def test_received_arrays_stand_on_the_buffers():

@@ -24,6 +24,8 @@ CODEC = f"p5/{sys.version_info[0]}.{sys.version_info[1]}"
 _ATOMS = frozenset({int, float, complex, bool, str, type(None)})
 _NO_ARGUMENTS = pickle.dumps(((), {}), 5)
 _LIFT_ITEMS = 64
+_LARGEST_BODY = 64 << 20
+"""Bytes of arrays that a function may hold to be sent in one piece; `kLargestBody` in src/wire/bodies.hpp."""
 _pickled = PickledFunctions()
 _read = ReadFunctions()
 
@@ -31,7 +33,7 @@ _read = ReadFunctions()
 def pack_call(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
     """Buffers of a request; see camshaft.serialize.pack_call."""
     try:
-        function = f.frames("p5", _frames) if type(f) is PrePickled else _function_frames(f)
+        function = f.frames("p5", _body_frames) if type(f) is PrePickled else _function_frames(f)
         if not kwargs and _ATOMS.issuperset(map(type, args)):
             return [function[0], pickle.dumps((args, kwargs), 5) if args else _NO_ARGUMENTS, *function[1:]]
         arguments = _frames((tuple(map(_lift, args)), {name: _lift(value) for name, value in kwargs.items()}))
@@ -48,7 +50,7 @@ def call_packer(f: Any) -> Callable[[tuple[Any, ...]], list[Any]]:
         if plain and _ATOMS.issuperset(map(type, args)):
             return [plain[0], pickle.dumps((args, {}), 5)]
         buffers = pack_call(f, args, {})
-        if type(f) is PrePickled and len(f.frames("p5", _frames)) == 1:
+        if type(f) is PrePickled and len(f.frames("p5", _body_frames)) == 1:
             plain[:] = buffers[:1]
         return buffers
 
@@ -170,7 +172,14 @@ def learn_call(known: Any, buffers: Sequence[Any], f: Any, namespace: dict[str, 
 
 def _function_frames(f: Any) -> list[Any]:
     known = remembered(f)
-    return _frames(f) if known is None else [known]
+    return _body_frames(f) if known is None else [known]
+
+
+def _body_frames(f: Any) -> list[Any]:
+    """The frames of what is called: one, if it is not huge, so that it can travel once for many calls (ADR 9)."""
+    frames = _frames(f)
+    large = sum(frame.nbytes for frame in frames[1:])
+    return [byvalue.dumps(f)] if 0 < large <= _LARGEST_BODY else frames
 
 
 def _frames(obj: Any) -> list[Any]:
