@@ -165,6 +165,9 @@ def find_launcher(name: str, *, controller: bool = False) -> str:
     ValueError names the known ones.
     """
 
+def launcher_queues(name: str) -> bool:
+    """Whether what this launcher starts waits in a queue first, perhaps for hours."""
+
 def launcher_classes(name: str, *, controller: bool = False) -> list[str]:
     """The original's classes whose traits are options of a launcher, from the most general to the most special one."""
 
@@ -341,6 +344,7 @@ class EngineCore:
         version: str = "",
         lifeline: int = -1,
         restart_code: int = 0,
+        termination: str = "",
         log_descriptor: int = 2,
         log_level: int = 20,
         log_url: str = "",

@@ -162,6 +162,9 @@ void bind_cluster(nb::module_& module) {
       nb::arg("name"), nb::kw_only(), nb::arg("controller") = false,
       "The name of the launcher that is meant, 'module:Class' for an import string. ValueError names the known ones.");
   module.def(
+      "launcher_queues", [](const std::string& name) { return cluster::Launcher{name}.queued(); }, nb::arg("name"),
+      "Whether what this launcher starts waits in a queue first, perhaps for hours.");
+  module.def(
       "launcher_classes",
       [](const std::string& name, bool controller) {
         const cluster::Launcher launcher{name, nlohmann::json::object()};

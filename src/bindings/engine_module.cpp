@@ -197,8 +197,8 @@ std::shared_ptr<EngineHost> make_host(std::string uuid, std::string file, std::o
                                       std::optional<std::string> curve_serverkey, std::optional<int> engine_id,
                                       double timeout, double wait_for_file, int max_heartbeat_misses,
                                       std::string username, std::string kernel_info, std::string properties,
-                                      std::string version, int lifeline, int restart_code, int log_descriptor,
-                                      int log_level, const std::string& log_url) {
+                                      std::string version, int lifeline, int restart_code, std::string termination,
+                                      int log_descriptor, int log_level, const std::string& log_url) {
   service::EngineConfig config;
   config.membership.uuid = EngineId(std::move(uuid));
   if (engine_id) config.membership.requested = EngineNumber{*engine_id};
@@ -216,6 +216,7 @@ std::shared_ptr<EngineHost> make_host(std::string uuid, std::string file, std::o
   config.version = std::move(version);
   config.lifeline = lifeline;
   config.restart_code = restart_code;
+  config.termination = std::move(termination);
   if (lifeline >= 0 && fcntl(lifeline, F_SETFD, FD_CLOEXEC) != 0)
     throw nb::value_error("CAMSHAFT_LIFELINE_FD does not name an open descriptor");
   try {
@@ -270,7 +271,8 @@ void bind_engine(nb::module_& m) {
            nb::arg("engine_id") = nb::none(), nb::arg("timeout") = 10.0, nb::arg("wait_for_file") = 0.0,
            nb::arg("max_heartbeat_misses") = 50, nb::arg("username") = "", nb::arg("kernel_info") = "{}",
            nb::arg("properties") = "{}", nb::arg("version") = "", nb::arg("lifeline") = -1, nb::arg("restart_code") = 0,
-           nb::arg("log_descriptor") = 2, nb::arg("log_level") = 20, nb::arg("log_url") = "")
+           nb::arg("termination") = "", nb::arg("log_descriptor") = 2, nb::arg("log_level") = 20,
+           nb::arg("log_url") = "")
       .def("next", &EngineHost::next,
            "The next request; None when the engine is to stop; False after interject. Waits without the GIL.")
       .def(

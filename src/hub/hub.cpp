@@ -68,7 +68,8 @@ std::optional<Event> read_engine_request(std::string_view msg_type, const Client
   }
   if (registration)
     return RegistrationRequested{from, std::move(uuid), number, member("properties"), member("camshaft")};
-  return Unregister{number, std::move(uuid), GoneReason::unregistered};
+  const auto why = member("reason");
+  return Unregister{number, std::move(uuid), GoneReason::unregistered, why.is_string() ? why.get<std::string>() : ""};
 }
 
 Hub::Hub(Options options, RecordSink& records, TimePoint now)

@@ -527,6 +527,8 @@ TEST(HubRequests, EngineRequestsAreRead) {
   EXPECT_EQ(read_engine_request("unregistration_request", from, Json::parse(R"({"id": 5})")),
             Event(Unregister{5, {}, GoneReason::unregistered}));
   EXPECT_EQ(read_engine_request("unregistration_request", from, Json::parse(R"({"id": null})")), Event(Unregister{}));
+  EXPECT_EQ(read_engine_request("unregistration_request", from, Json::parse(R"({"id": 5, "reason": "its job"})")),
+            Event(Unregister{5, {}, GoneReason::unregistered, "its job"}));
   EXPECT_EQ(read_engine_request("queue_request", from, Json()), std::nullopt);
   EXPECT_EQ(notification_content(n1, e1), R"({"id": 1, "uuid": "e1-uuid"})");
 }

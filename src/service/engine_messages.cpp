@@ -81,6 +81,12 @@ std::string reply_metadata(const EngineTask& task, const EngineReply& reply, con
   return text;
 }
 
+std::string unregistration_content(std::optional<EngineNumber> number, const std::string& why) {
+  const std::string id = number ? std::to_string(to_int(*number)) : "null";
+  return why.empty() ? fmt::format(R"({{"id": {}}})", id)
+                     : fmt::format(R"({{"id": {}, "reason": {}}})", id, wire::quote(why));
+}
+
 std::string iopub_topic(EngineNumber number, std::string_view msg_type, std::string_view content) {
   const auto engine = [&](std::string_view what) { return fmt::format("engine.{}.{}", to_int(number), what); };
   if (msg_type == "stream") return engine(content.find(R"("name": "stderr")") < 20 ? "stderr" : "stdout");

@@ -86,6 +86,9 @@ std::string reply_metadata(const EngineTask& task, const EngineReply& reply, con
 /// Topic frame of an iopub message: "engine.3.stdout", "datapub", ...; `content` is looked at for streams and comms.
 std::string iopub_topic(EngineNumber number, std::string_view msg_type, std::string_view content);
 
+/// Content of unregistration_request; `why`: "" or what else there is to say about the engine's end.
+std::string unregistration_content(std::optional<EngineNumber> number, const std::string& why);
+
 std::string stream_content(std::string_view name, std::string_view text);
 
 }  // namespace camshaft::service

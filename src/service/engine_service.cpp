@@ -97,6 +97,7 @@ void EngineService::run() {
     loop_.on_readable(config_.stop_requests, [this] {
       drain(config_.stop_requests);
       log_.info("SIGTERM: stopping");
+      why_leaving_ = config_.termination;
       begin_stop(0, kStopGrace);
     });
   }
@@ -526,9 +527,8 @@ void EngineService::begin_stop(int code, Duration grace) {
     queue_changed_.notify_one();
   }
   leaving_ = true;
-  const auto number = membership_.number();
-  if (number || links_)
-    send_to_hub("unregistration_request", number ? fmt::format(R"({{"id": {}}})", to_int(*number)) : R"({"id": null})");
+  if (const auto number = membership_.number(); number || links_)
+    send_to_hub("unregistration_request", unregistration_content(number, why_leaving_));
   if (running) pthread_kill(interpreter_, SIGINT);
   loop_.at(clock_.now() + grace, [this] { end_process(); });
 }

@@ -48,10 +48,11 @@ struct EngineConfig {
   std::string kernel_info = "{}";  // content of kernel_info_reply
   std::string properties = "{}";   // what the engine tells of itself when it registers: a JSON object
   std::string version;
-  int lifeline = -1;       // a descriptor: its end is the engine's end
-  int restart_code = 0;    // the exit code that lets somebody start the engine again; 0 = nobody does
-  int stop_requests = -1;  // a descriptor that SIGTERM's handler writes to
-  int wake_ups = -1;       // a descriptor that Python's signal handlers write to
+  int lifeline = -1;        // a descriptor: its end is the engine's end
+  int restart_code = 0;     // the exit code that lets somebody start the engine again; 0 = nobody does
+  int stop_requests = -1;   // a descriptor that SIGTERM's handler writes to
+  std::string termination;  // what SIGTERM means, for those whose tasks end by it: "its job ..."; "" = nothing to tell
+  int wake_ups = -1;        // a descriptor that Python's signal handlers write to
 };
 
 class EngineService final {
@@ -181,6 +182,7 @@ class EngineService final {
   std::optional<net::TimerId> tick_;
   std::optional<Frames> last_ping_;
   bool answering_ = false;
+  std::string why_leaving_;              // told to the hub, if it is worth telling
   bool leaving_ = false;                 // the end has begun: what becomes of the registration no longer matters
   std::map<Errc, std::size_t> dropped_;  // since the last line about it
   bool dropped_timer_ = false;

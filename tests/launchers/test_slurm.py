@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
 
 import camshaft
@@ -228,3 +229,34 @@ def test_a_dry_run_shows_what_configuration_says(here: Batch, slurm_server: Slur
     for line in ("#SBATCH --ntasks=4", "#SBATCH --partition=short", "#SBATCH --account=physics"):
         assert f"\n{line}\n" in shown.output
     assert not slurm_server.jobs()
+
+
+def test_a_start_waits_for_as_many_engines_as_one_says(here: Batch, slurm_server: Slurm) -> None:
+    options = {"engines": "slurm", "engine_options": {"layout": "jobs"}, "progress": False}
+    slurm_server.run("scontrol", "update", "PartitionName=main", "State=DOWN")
+    try:
+        with camshaft.Cluster(n=2, wait_for=False, **options) as rc:
+            assert rc.ids == []
+            assert len(slurm_server.jobs()) >= 1
+            slurm_server.run("scontrol", "update", "PartitionName=main", "State=UP")
+            rc.wait_for_engines(2, timeout=60, interactive=False)
+            assert len(rc.ids) == 2
+        slurm_server.run("scontrol", "update", "PartitionName=main", "State=DOWN")
+        with pytest.raises(RuntimeError, match="only 0 of 1 engines registered within 2 s"):
+            camshaft.Cluster(n=2, wait_for=1, engine_timeout=2, **options).start_cluster_sync()
+        assert not slurm_server.jobs()
+    finally:
+        slurm_server.run("scontrol", "update", "PartitionName=main", "State=UP")
+    with camshaft.Cluster(n=20, wait_for=1, **options) as rc:  # more than there are places
+        assert rc[rc.ids[0]].apply_sync(abs, -1) == 1
+
+
+def test_who_waits_for_an_engine_in_a_cancelled_job_is_told(here: Batch, slurm_server: Slurm) -> None:
+    with camshaft.Cluster(n=1, engines="slurm", progress=False) as rc:
+        running = rc[0].apply_async(time.sleep, 60)
+        waiting = rc[0].apply_async(abs, -1)
+        [job] = slurm_server.jobs()
+        slurm_server.run("scancel", job)
+        with pytest.raises(camshaft.RemoteError, match=rf"its job {job} was ended \(SIGTERM\)"):
+            waiting.get(60)
+        assert running.wait(60)

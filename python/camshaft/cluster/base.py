@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 STOP_PATIENCE = 25.0
 """Seconds to wait for a stop: engines and the controller get 5 s each before they are killed."""
+ENGINE_TIMEOUT = 60.0
+"""Seconds for engines to come up, where they do not wait in a queue."""
+_A_YEAR = 365 * 86400.0
 GRACE = 5.0
 """Seconds between asking a process to stop and killing it."""
 
@@ -50,6 +53,7 @@ class ClusterBase:
         engine_options: Mapping[str, Any] | None = None,
         controller_options: Mapping[str, Any] | None = None,
         engine_timeout: float | None = None,
+        wait_for: bool | int = True,
         controller_timeout: float = 60.0,
         controller_ip: str = "",
         controller_location: str = "",
@@ -96,7 +100,8 @@ class ClusterBase:
         self.n: int | None = n if n is not None else values.get("Cluster.n")
         if self.n is not None:
             self.n = whole_number("n, the number of engines,", self.n, 1)
-        self.engine_timeout = float(trait("engine_timeout", engine_timeout, 60.0))
+        self.engine_timeout = float(trait("engine_timeout", engine_timeout, ENGINE_TIMEOUT))
+        self.wait_for = wait_for if isinstance(wait_for, bool) else whole_number("wait_for", wait_for, 0)
         self.shutdown_atexit = shutdown_atexit
         self.load_profile, self.delay, self.log_level = load_profile, delay, log_level  # as they were given
         self.controller_ip: str = trait("controller_ip", controller_ip, "")
@@ -245,7 +250,7 @@ class ClusterBase:
             controller_args=self.controller_args,
             controller_ip=self.controller_ip,
             controller_location=self.controller_location,
-            engine_timeout=float(self.engine_timeout),
+            engine_timeout=self.engine_timeout if self.wait_for is True else _A_YEAR,
             outlive=not self.shutdown_atexit,
             engine_launcher=foreign_launcher.rendered(self._engine_launcher, engine_cmd=self._engine_cmd),
             controller_launcher=foreign_launcher.rendered(
@@ -280,9 +285,44 @@ class ClusterBase:
         return name
 
     def _await_set(self, name: str) -> None:
-        self._wait(lambda now: now["sets"][name]["up"], "the engines did not start", watched=name)
+        """Wait for as many engines of a set as `wait_for` says; the others join as they come."""
+        enough = self.wait_for
+        if enough is True:
+            self._wait(lambda now: now["sets"][name]["up"], "the engines did not start", watched=name)
+            return
+        from .. import _core
 
-    def _wait(self, reached: Callable[[dict[str, Any]], bool], failure: str, watched: str | None = None) -> None:
+        queued = _core.launcher_queues(self._engine_launcher[0])
+        file = "-".join(filter(None, ("jobs", self.cluster_id, name)))
+        submitted = os.path.join(self.profile_dir, "security", f"{file}.json")
+        # a queue takes its time: only a limit that somebody chose is one
+        limit = _A_YEAR if queued and self.engine_timeout == ENGINE_TIMEOUT else self.engine_timeout
+        deadline = time.monotonic() + limit
+
+        def reached(now: dict[str, Any]) -> bool:
+            one = now["sets"][name]
+            if not enough:
+                return bool(one["engines"]) and (not queued or os.path.exists(submitted))
+            if one["up"] or one["ready"] >= enough:
+                return True
+            if time.monotonic() > deadline:
+                if self._core is not None:
+                    self._core.stop_engines(name)
+                folder = os.path.join(self.profile_dir, "log")
+                raise RuntimeError(
+                    f"only {one['ready']} of {enough} engines registered within {limit:g} s: see {folder}"
+                )
+            return False
+
+        self._wait(reached, "the engines did not start", watched=name, enough=int(enough))
+
+    def _wait(
+        self,
+        reached: Callable[[dict[str, Any]], bool],
+        failure: str,
+        watched: str | None = None,
+        enough: int | None = None,
+    ) -> None:
         """Wait for a state; the C++ side keeps the time limits and reports what fails."""
         core = self._core
         assert core is not None
@@ -300,7 +340,8 @@ class ClusterBase:
         if watched is not None and self._shows_progress():
             from ..progress import show_progress
 
-            total = latest["sets"][watched]["wanted"]
+            wanted = latest["sets"][watched]["wanted"]
+            total = wanted if enough is None else min(wanted, enough)
             pause = lambda seconds: core.wait(latest["generation"], seconds)  # noqa: E731
             show_progress("Starting engines", "engine", total, ready, over, pause, 0.1, None)
         else:

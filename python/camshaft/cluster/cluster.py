@@ -34,6 +34,8 @@ class Cluster(ClusterTwins):
         of yours; engine_launcher_class and controller_launcher_class are the same. Default: as processes here.
     engine_options, controller_options: options of the launcher, by the original's names: {'mpi_args': ['-v']}.
     engine_timeout: seconds in which all engines must be ready.
+    wait_for: how many engines a start waits for: True is all, a number is as many of each set, and False none (in a
+        batch system: until the jobs are submitted). The others join as they come; `rc.wait_for_engines(n)` waits.
     controller_ip, controller_location: address to listen on, and the one to publish.
     controller_args, engine_args: further command-line arguments.
     scheme: how tasks are placed: a name, 'LIBRARY:FUNCTION', 'module:function', or a function of yours

@@ -120,6 +120,7 @@ def _start(_core: Any, options: Options) -> Any:
             version=_core.version(),
             lifeline=-1 if lifeline is None else lifeline,
             restart_code=int(restart_code) if restart_code and restart_code.isdigit() else 0,
+            termination=options.termination,
             log_descriptor=_log_descriptor(options),
             log_level=options.log_level,
             log_url=options.log_url,

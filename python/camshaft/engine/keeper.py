@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _STOPS = (signal.SIGTERM, signal.SIGHUP)
 _OTHERS = (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+_WITHOUT_JOBS = ("ssh", "mpi", "")
+_JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
+"""Where batch systems say which job this is."""
 _RESTART = 75
 """An engine that ends with this exit code asks to be started again."""
 _FORGET = 5.0
@@ -37,6 +40,9 @@ def keep(core: Any, options: Options) -> None:
     asked = os.environ.pop("CAMSHAFT_KEEPER", "")
     launcher, _, rest = asked.partition(":")
     restarts, _, options.engine_set = rest.partition(":")
+    job = next((os.environ[name] for name in _JOBS if os.environ.get(name)), "")
+    if job and launcher not in _WITHOUT_JOBS:
+        options.termination = f"its job {job} was ended (SIGTERM): cancelled, or out of time"
     if restarts.isdecimal() and hasattr(os, "pidfd_open"):
         _Keeper(core, options, launcher, int(restarts)).run()
 
@@ -48,7 +54,7 @@ class _Keeper:
         # A rank that is alone again is of no use to the others: their launcher ends all, and starts all again.
         self._group = launcher == "mpi"
         # Batch systems send signals to every process of a job.
-        self._relays = launcher in ("ssh", "mpi", "")
+        self._relays = launcher in _WITHOUT_JOBS
         self._notes = core.EngineKeeper(restarts)
         self._lifeline = self._find_lifeline()
         self._wake, self._wakes = os.pipe()

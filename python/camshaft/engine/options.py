@@ -75,6 +75,8 @@ class Options:
         self.uuid: str | None = None
         self.engine_set = ""
         """The set that this engine was started with, if that was elsewhere."""
+        self.termination = ""
+        """What SIGTERM means, for those whose tasks end by it."""
         self.location: str | None = None
         self.key: str | None = os.environ.get("IPP_SESSION_KEY")
         self.curve_serverkey: str | None = os.environ.get("IPP_CURVE_SERVERKEY")
