@@ -148,6 +148,11 @@ class Browser:
             "one.dispatchEvent(new Event('input', { bubbles: true })); })()"
         )
 
+    def press(self, key: str, code: int) -> None:
+        """Press a key, by its name and its number in Windows, on what has the focus."""
+        for kind in ("keyDown", "keyUp"):
+            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+
     def text(self, selector: str) -> str:
         """The text that is shown of the first element that matches, '' when there is none."""
         return self.run(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''")

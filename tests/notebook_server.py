@@ -14,6 +14,8 @@ from urllib.parse import quote, urlsplit
 from processes import BIN, Processes, wait_until
 
 TOKEN = "of-the-test"
+KERNEL_WAITS = "document.querySelector('#jp-main-statusbar')?.innerText.includes('| Idle')"
+"""A script in JupyterLab: whether the kernel of the notebook that has the focus is there and does nothing."""
 _SERVER = ("jupyter_server", "ServerApp", "root_dir")
 
 
@@ -129,3 +131,13 @@ def profile_of(processes: Processes, name: str) -> Path:
     folder = processes.ipython_dir / f"profile_{name}"
     (folder / "security").mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def notebook_of(*cells: str) -> str:
+    """A notebook with the code of these cells, as its file has it."""
+    made = [
+        {"cell_type": "code", "id": f"cell{n}", "source": text, "metadata": {}, "outputs": [], "execution_count": None}
+        for n, text in enumerate(cells)
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    return json.dumps({"cells": made, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})

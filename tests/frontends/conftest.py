@@ -5,22 +5,12 @@ They want Chromium and the packages that `make test-jupyter` installs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
 from browser import Browser
-from notebook_server import TOKEN, NotebookServer
+from notebook_server import TOKEN, NotebookServer, notebook_of
 from processes import Processes, wait_until
-
-NOTEBOOK = {
-    "cells": [
-        {"cell_type": "code", "id": "one", "source": "", "metadata": {}, "outputs": [], "execution_count": None},
-    ],
-    "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    "nbformat": 4,
-    "nbformat_minor": 5,
-}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +34,7 @@ def browser(group: Processes) -> Iterator[Browser]:
 def running(group: Processes, browser: Browser) -> NotebookServer:
     """A Jupyter server to which the browser has logged in, with a notebook of one empty cell."""
     server = NotebookServer(group)
-    (server.work / "one.ipynb").write_text(json.dumps(NOTEBOOK))
+    (server.work / "one.ipynb").write_text(notebook_of(""))
     browser.open(f"{server.url}ipyclusters?token={TOKEN}")
     return server
 

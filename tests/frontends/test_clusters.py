@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from browser import Browser
-from notebook_server import TOKEN, NotebookServer
+from notebook_server import KERNEL_WAITS, TOKEN, NotebookServer
 from processes import ROOT, Processes, wait_until
 
 
@@ -31,12 +31,6 @@ def start(browser: Browser, key: str, n: int) -> None:
 def stop(browser: Browser, key: str) -> None:
     browser.click(f"{row(key)} .cs-stop")
     browser.wait_for(shown(row(key, "stopped")))
-
-
-def idle(server: NotebookServer) -> bool:
-    """Whether a kernel waits for what a front end tells it to run."""
-    kernels = server.ask("GET", "api/kernels")[1]
-    return any(kernel["execution_state"] == "idle" and kernel["connections"] for kernel in kernels)
 
 
 def test_start_log_scale_and_stop_on_the_page(server: NotebookServer, browser: Browser) -> None:
@@ -130,7 +124,8 @@ def test_the_panel_of_jupyterlab_starts_a_cluster_and_a_notebook_uses_it(
     start(browser, "default:", 2)
     browser.click(f"{row('default:')} .cs-code")
     browser.wait_for("document.querySelector('.jp-Notebook').innerText.includes('Cluster.from_file')")
-    wait_until(lambda: idle(server), "the kernel")
+    browser.click(".jp-Notebook .jp-CodeCell .jp-InputPrompt")
+    browser.wait_for(KERNEL_WAITS)
     browser.click(".jp-NotebookPanel-toolbar [data-jp-item-name=run] jp-button, [data-command='runmenu:run'] jp-button")
     browser.wait_for("document.querySelector('.jp-OutputArea')?.innerText.includes('2 engines')")
     stop(browser, "default:")
