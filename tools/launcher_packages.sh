@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 PACKAGES="slurm-wlm slurm-client libslurm-perl libslurmdb-perl libswitch-perl munge
   gridengine-master gridengine-exec gridengine-client msmtp-mta
-  openmpi-bin python3-mpi4py openssh-server iproute2"
+  openmpi-bin mpich python3-mpi4py openssh-server iproute2"
 
 installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $PACKAGES 2> /dev/null | sed -n 's/^installed //p')
 missing=""

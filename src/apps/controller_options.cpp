@@ -205,9 +205,10 @@ Result<Done> decide(ControllerOptions& o, const Raw& raw, const cluster::Environ
   }
   if (!raw.engine_ip.empty()) o.engine_ip = raw.engine_ip;
   if (!raw.client_ip.empty()) o.client_ip = raw.client_ip;
-  for (const std::string& one : {raw.transport, raw.engine_transport, raw.client_transport}) {
-    if (one == "ipc") return no("option '--transport=ipc' is not supported yet; use tcp");
-  }
+  const auto is_ipc = [&raw](const std::string& own) { return (own.empty() ? raw.transport : own) == "ipc"; };
+  if (is_ipc(raw.engine_transport) != is_ipc(raw.client_transport))
+    return no("engines and clients must use one transport: give --transport=ipc, or none for tcp");
+  if (is_ipc(raw.engine_transport)) o.engine_ip = o.client_ip = "ipc://" + (raw.ip.starts_with('/') ? raw.ip : "");
   if (raw.enable_curve || env("IPP_ENABLE_CURVE").value_or("0") == "1") {
     const auto given = [&](const std::string& text, const char* variable) {
       return text.empty() ? env(variable).value_or("") : text;

@@ -27,7 +27,7 @@ struct CommonOptions {
   Level log_level = Level::info;
   bool log_to_file = false;  // <profile>/log/<program>-<cluster_id>-<pid>.log
   bool clean_logs = false;
-  std::string log_url;  // of an iplogger; "" = nobody else gets the log
+  std::string log_url;                    // of an iplogger; "" = nobody else gets the log
   bool init = false;                      // --init: write configuration files first, where there are none
   bool generate_config = false;           // write this program's configuration file and do nothing else
   std::vector<std::string> config_files;  // --config
@@ -38,7 +38,7 @@ struct CommonOptions {
 };
 
 struct ControllerOptions : CommonOptions {
-  std::string engine_ip = "127.0.0.1";  // "*" and 0.0.0.0 mean all addresses
+  std::string engine_ip = "127.0.0.1";  // "*", 0.0.0.0: all addresses; ipc://PATH: unix sockets; no PATH: choose
   std::string client_ip = "127.0.0.1";
   std::string location;  // "" = this host's name
   int registration_port = 0;

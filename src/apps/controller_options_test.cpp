@@ -114,7 +114,10 @@ TEST(ControllerOptions, SaysWhatItCannotDo) {
   EXPECT_THAT(error({"--db_class=Oracle"}), HasSubstr("unknown option"));
   EXPECT_THAT(error({"--IPController.db_class=Oracle"}), HasSubstr("MongoDB or NoDB"));
   EXPECT_EQ(error({"--IPController.db_class=ipyparallel.controller.dictdb.DictDB"}), "accepted");
-  EXPECT_THAT(error({"--transport=ipc"}), HasSubstr("tcp"));
+  EXPECT_EQ(parse({"--transport=ipc"})->engine_ip, "ipc://");
+  EXPECT_EQ(parse({"--transport=ipc", "--ip=/run/mine"})->client_ip, "ipc:///run/mine");
+  EXPECT_EQ(parse({"--transport=tcp"})->client_ip, "127.0.0.1");
+  EXPECT_THAT(error({"--IPController.client_transport=ipc"}), HasSubstr("one transport"));
   EXPECT_THAT(parse({"--usethreads"})->notices.size(), 1U);
   EXPECT_THAT(parse({"--log-url=tcp://x"})->log_url, "tcp://x");
 }

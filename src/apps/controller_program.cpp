@@ -1,16 +1,23 @@
 #include "apps/controller_program.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <memory>
 #include <random>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "apps/configuration.hpp"
 #include "apps/console_log.hpp"
@@ -22,8 +29,10 @@
 #include "cluster/process/pid_file.hpp"
 #include "cluster/process/profile_dirs.hpp"
 #include "service/controller.hpp"
+#include "service/fixed_ports.hpp"
 #include "service/foreign_scheme.hpp"
 #include "service/forwarding_log.hpp"
+#include "service/ports.hpp"
 #include "wire/connection_file.hpp"
 #include "wire/message.hpp"
 
@@ -99,6 +108,57 @@ service::ControllerConfig config_of(const ControllerOptions& options, const std:
   c.find_python = find_python;
   return c;
 }
+
+/// How the names of unix sockets begin: what was said, else in the folder of the connection files, which is private;
+/// else, as its path may be too long for the system, in a new private folder, which goes with this object.
+class SocketPath final {
+ public:
+  SocketPath() = default;
+  SocketPath(const SocketPath&) = delete;
+  SocketPath& operator=(const SocketPath&) = delete;
+  ~SocketPath() {
+    if (path_.empty()) return;
+    // ZeroMQ leaves the files of its sockets behind.
+    std::error_code ignored;
+    const std::string start = path_.filename().string() + ":";
+    std::vector<std::filesystem::path> sockets;
+    for (const auto& entry : std::filesystem::directory_iterator(path_.parent_path(), ignored)) {
+      if (entry.is_socket(ignored) && entry.path().filename().string().starts_with(start))
+        sockets.push_back(entry.path());
+    }
+    for (const auto& socket : sockets) std::filesystem::remove(socket, ignored);
+    if (!folder_.empty()) std::filesystem::remove(folder_, ignored);  // one that holds anything stays
+  }
+  Result<Done> choose(const ControllerOptions& options, service::ControllerConfig& config) {
+    constexpr std::size_t kLongest = sizeof(sockaddr_un::sun_path) - sizeof(":65535");
+    if (!service::is_path(config.client_ip)) return Done{};
+    std::string path = config.client_ip.substr(std::string_view("ipc://").size());
+    if (path.empty()) {
+      const std::string id = options.cluster_id.empty() ? "" : "-" + options.cluster_id;
+      path = (options.profile.security_dir() / ("socket" + id)).string();
+      if (path.size() > kLongest) {
+        std::string folder = (std::filesystem::temp_directory_path() / "camshaft-XXXXXX").string();
+        if (::mkdtemp(folder.data()) == nullptr) {
+          return Error{Errc::unavailable, fmt::format("cannot make a folder for sockets: {}", std::strerror(errno))};
+        }
+        if (!config.reuse) folder_ = folder;
+        path = folder + "/socket";
+      }
+    }
+    if (path.size() > kLongest) {
+      return Error{Errc::bad_value, fmt::format("{} is too long for unix sockets: give a path of at most {} characters "
+                                                "with --ip",
+                                                path, kLongest)};
+    }
+    path_ = path;
+    config.engine_ip = config.client_ip = "ipc://" + path;
+    return Done{};
+  }
+
+ private:
+  std::filesystem::path path_;
+  std::string folder_;  // made for it, and not needed afterwards
+};
 
 // One controller for each pair of connection files: a second one would leave the first without a way to reach it.
 Result<std::optional<cluster::ClusterLock>> lock_files(const ControllerOptions& options,
@@ -180,6 +240,17 @@ int run_controller(std::span<const char* const> arguments, const OwnScheme& sche
   if (const auto set = set_scheme(config, scheme, log); !set) return fail(set.error());
   const auto lock = lock_files(options, config);
   if (!lock) return fail(lock.error());
+  const auto pause = [&signals](Duration time) {
+    pollfd stop{signals.descriptor(), POLLIN, 0};
+    const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+    return ::poll(&stop, 1, static_cast<int>(patience)) == 0;
+  };
+  if (!service::await_ports(config, pause, log)) {
+    log.info("stopping: {}", signals.read_name());
+    return 0;
+  }
+  SocketPath socket_path;  // goes after the controller
+  if (const auto chosen = socket_path.choose(options, config); !chosen) return fail(chosen.error());
   const cluster::PidFile pid_file(options.profile, "ipcontroller", options.cluster_id);
   service::Controller controller(config, clock, log);
   controller.stop_when_readable(signals.descriptor(), [&] { log.info("stopping: {}", signals.read_name()); });

@@ -62,7 +62,7 @@ int run_doctor(const ClusterOptions& options) {
   std::vector<int> ports = controller->engine_ports;
   ports.insert(ports.end(), controller->client_ports.begin(), controller->client_ports.end());
   ports.insert(ports.end(), controller->ports.begin(), controller->ports.end());
-  const nlohmann::json told = {{"ip", controller->engine_ip},
+  const nlohmann::json told = {{"ip", controller->engine_ip.starts_with("ipc:") ? "127.0.0.1" : controller->engine_ip},
                                {"location", controller->location},
                                {"ports", ports},
                                {"patience", std::min(kMostPatience, options.engine_timeout_s)},

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/tether.hpp"
+#include "apps/tether_errand.hpp"
 #include "cluster/commands.hpp"
 #include "cluster/process/files.hpp"
 #include "cluster/ssh/hosts.hpp"
@@ -23,6 +24,8 @@ using nlohmann::json;
 namespace ssh = cluster::ssh;
 
 constexpr Duration kGrace = std::chrono::seconds(10);
+constexpr int kFetches = 10;  // attempts after the start: files may have to be written first
+constexpr Duration kFetchPause = std::chrono::seconds(1);
 constexpr std::size_t kMostText = 8192;  // that is kept of what ssh says before there is a guard
 
 /// One machine: its connection, and what runs there.
@@ -36,10 +39,46 @@ class Remote final {
       : loop_(loop), host_(std::move(host)), handlers_(std::move(handlers)) {}
   Remote(const Remote&) = delete;
   Remote& operator=(const Remote&) = delete;
-  ~Remote() { forget(); }
+  ~Remote() {
+    forget();
+    if (fetch_timer_) loop_.cancel(*fetch_timer_);
+  }
 
-  /// False when there is no ssh here.
+  /// Copies files there if that is asked for, then starts. False when there is no ssh here.
   bool start(const std::vector<std::pair<std::string, std::string>>& files) {
+    if (host_.send.empty()) return start_guard(files);
+    errand_.emplace(loop_, ssh::sending(host_), [this, files](const std::string& failure) {
+      errand_.reset();
+      if (failure.empty() && !stopped_ && start_guard(files)) return;
+      code_ = stopped_ ? 0 : 1;
+      if (!failure.empty() && !stopped_) {
+        tether_says(fmt::format("no engines on {}: the files of to_send cannot be copied there: {}", name(), failure));
+      }
+      running_ = false;
+      handlers_.over(*this);
+    });
+    return true;
+  }
+  void order(const json& what) {
+    if (what.contains("stop")) {
+      stopped_ = true;
+      if (!child_ && errand_) errand_->kill();
+    }
+    if (!child_) return;
+    outgoing_ += what.dump() + "\n";
+    write_some();
+  }
+  void kill() {
+    if (errand_) errand_->kill();
+    if (child_) child_->signal(SIGKILL);
+  }
+  bool running() const { return running_; }
+  bool greeted() const { return greeted_; }
+  int code() const { return code_; }
+  const std::string& name() const { return host_.address.host; }
+
+ private:
+  bool start_guard(const std::vector<std::pair<std::string, std::string>>& files) {
     auto started = TetherChild::start({host_.ssh, {}, "", true});
     if (!started) {
       tether_says(started.error().message + "; install it (Debian: openssh-client)");
@@ -56,19 +95,30 @@ class Remote final {
     write_some();
     return true;
   }
-  void order(const json& what) {
-    outgoing_ += what.dump() + "\n";
-    write_some();
+  /// Soon after the start, when the files may not be there yet.
+  void fetch_early(int attempts) {
+    errand_.emplace(loop_, ssh::fetching(host_), [this, attempts](const std::string& failure) {
+      errand_.reset();
+      if (failure.empty() || !running_ || stopped_) return;
+      if (attempts > 1) {
+        fetch_timer_ = loop_.at(loop_.clock().now() + kFetchPause, [this, attempts] { fetch_early(attempts - 1); });
+        return;
+      }
+      tether_says(fmt::format("files of to_fetch are not on {} yet, they are fetched at the end: {}", name(), failure));
+    });
   }
-  void kill() {
-    if (child_) child_->signal(SIGKILL);
+  /// When all has ended there: what is there now.
+  void fetch_at_end() {
+    if (fetch_timer_) loop_.cancel(*fetch_timer_);
+    errand_.emplace(loop_, ssh::fetching(host_), [this](const std::string& failure) {
+      errand_.reset();
+      if (!failure.empty()) {
+        tether_says(fmt::format("the files of to_fetch cannot be copied from {}: {}", name(), failure));
+      }
+      running_ = false;
+      handlers_.over(*this);
+    });
   }
-  bool running() const { return running_; }
-  bool greeted() const { return greeted_; }
-  int code() const { return code_; }
-  const std::string& name() const { return host_.address.host; }
-
- private:
   /// ssh takes what fits in its pipe; the rest follows.
   void write_some() {
     while (!outgoing_.empty() && child_ && child_->input().get() >= 0) {
@@ -117,6 +167,7 @@ class Remote final {
       greeted_ = true;
       tether_says(fmt::format("{}: started {} process{}", name(), news["started"].size(),
                               news["started"].size() == 1 ? "" : "es"));
+      if (!host_.fetch.empty()) fetch_early(kFetches);
     } else if (news.contains("failed")) {
       greeted_ = true;
       code_ = 127;
@@ -143,7 +194,7 @@ class Remote final {
     read_news();
     read_errors();
     forget();
-    running_ = false;
+    child_.reset();
     if (!greeted_) {
       code_ = 1;
       tether_says(ssh::explain(host_, code_of(*exit), errors_));
@@ -151,10 +202,12 @@ class Remote final {
       code_ = 1;
       tether_says(fmt::format("the connection to {} is gone: what ran there has been ended", name()));
     }
+    if (greeted_ && !host_.fetch.empty()) return fetch_at_end();
+    running_ = false;
     handlers_.over(*this);
   }
   void forget() {
-    if (!child_ || !running_) return;
+    if (!child_) return;
     for (const int fd : {child_->output().get(), child_->errors().get(), child_->descriptor()}) loop_.forget(fd);
   }
 
@@ -162,6 +215,9 @@ class Remote final {
   ssh::Host host_;
   Handlers handlers_;
   std::optional<TetherChild> child_;
+  std::optional<Errand> errand_;
+  std::optional<net::TimerId> fetch_timer_;
+  bool stopped_ = false;
   std::string outgoing_, incoming_, errors_;
   bool running_ = true, greeted_ = false, told_missing_ = false;
   int code_ = 0;

@@ -11,6 +11,7 @@
 
 #include "service/broadcast_service.hpp"
 #include "service/dask_scheduler.hpp"
+#include "service/fixed_ports.hpp"
 #include "service/hub_service.hpp"
 #include "service/ports.hpp"
 #include "service/record_stores.hpp"
@@ -57,11 +58,12 @@ std::optional<EarlierRun> load_earlier(const ControllerConfig& config, Log& log)
   return EarlierRun{*client, *engine};
 }
 
-std::string ip_of(const std::string& interface) { return interface.substr(interface.find("://") + 3); }
-
 // What the user can do about an address that cannot be bound.
 std::runtime_error explain(const net::NetError& error, bool reused) {
   std::string line = error.what();
+  if (error.code == EADDRINUSE) {
+    if (const std::string holder = holder_of_port(line); !holder.empty()) line += "; " + holder;
+  }
   if (error.code == EADDRINUSE && reused)
     line +=
         "; the ports come from the connection files of an earlier run: stop whoever uses them, or start without "
@@ -129,8 +131,8 @@ Controller::Parts::Parts(ControllerConfig given, const Clock& clock_, Log& log_)
     config.key = engine.key;
     config.signature_scheme = engine.signature_scheme;
   } else {
-    client.interface = "tcp://" + config.client_ip;
-    engine.interface = "tcp://" + config.engine_ip;
+    client.interface = interface_of(config.client_ip);
+    engine.interface = interface_of(config.engine_ip);
     client.ssh = config.client_ssh;
     engine.ssh = config.engine_ssh;
     engine.broadcast.assign(std::size_t{1} << config.broadcast_depth, 0);
@@ -220,7 +222,7 @@ void Controller::Parts::plan_addresses() {
   engine.task = tasks->engine_port();
   hub->tell_clients(client);
   const bool everywhere = config.client_ip == "*" || config.client_ip == "0.0.0.0";
-  hub->connect_tasks(fmt::format("tcp://{}:{}", everywhere ? "127.0.0.1" : config.client_ip, client.task));
+  hub->connect_tasks(fmt::format("{}:{}", interface_of(everywhere ? "127.0.0.1" : config.client_ip), client.task));
 }
 
 HubListeners Controller::Parts::listeners() {

@@ -18,7 +18,7 @@ namespace camshaft::service {
 constexpr int kAutoHwm = -1;
 
 struct ControllerConfig {
-  // Where it listens.
+  // Where it listens: addresses, or, as both, ipc://PATH: unix sockets whose names begin with PATH.
   std::string engine_ip = "127.0.0.1";
   std::string client_ip = "127.0.0.1";
   int registration_port = 0;                                  // 0 = a free one

@@ -63,6 +63,16 @@ def test_ranks_are_engine_numbers_without_mpi4py() -> None:
     assert gone(pids)
 
 
+def test_ranks_of_mpich_are_engine_numbers() -> None:
+    with make(engine_options={"mpi_cmd": ["mpiexec.mpich"]}) as rc:
+        assert rc.ids == [0, 1, 2]
+        assert rc[:]["mpi_rank"] == [0, 1, 2]
+        assert rc[:]["mpi_size"] == [3, 3, 3]
+        assert rc[:].apply_sync(at_the_prompt(lambda: __import__("os").environ["PMI_RANK"])) == ["0", "1", "2"]
+        pids = engine_pids(rc)
+    assert gone(pids)
+
+
 def test_S3_39_S3_43_engines_exchange_arrays_while_the_client_steers(with_mpi4py: None) -> None:
     @at_the_prompt
     def pass_on(step):

@@ -164,6 +164,31 @@ def test_ipcluster_there_starts_the_engines(server: Sshd, processes: Processes, 
     wait_until(lambda: nobody_there(server, processes), "end of all")
 
 
+def test_files_go_there_before_the_start_and_come_back(server: Sshd, processes: Processes, tmp_path: Path) -> None:
+    sent, there, back = tmp_path / "sent.txt", tmp_path / "there" / "deep", tmp_path / "back.txt"
+    sent.write_text("from here")
+    code = f"told = open({str(there / 'sent.txt')!r}).read(); open({str(there / 'made.txt')!r}, 'w').write('soon')"
+    options = {
+        "engines": {"node1": {"n": 2, "engine_args": ["-c", code]}},
+        "to_send": [[str(sent), str(there / "sent.txt")]],
+        "to_fetch": [[str(there / "made.txt"), str(back)]],
+    }
+    with make(server, processes, **options) as rc:
+        assert rc[:]["told"] == ["from here"] * 2
+        wait_until(lambda: back.exists() and back.read_text() == "soon", "the file, soon after it was made")
+        rc[0].execute(f"open({str(there / 'made.txt')!r}, 'w').write('at the end')", block=True)
+    wait_until(lambda: nobody_there(server, processes), "end of all")
+    assert back.read_text() == "at the end"
+
+
+def test_files_that_cannot_be_copied_are_told(server: Sshd, processes: Processes, tmp_path: Path) -> None:
+    cluster = make(server, processes, {"n": 1}, engines={"node1": 1}, to_send=[[str(tmp_path / "none"), "x"]])
+    assert re.search(
+        "no engines on node1: the files of to_send cannot be copied there: .*No such file", failure(cluster)
+    )
+    wait_until(lambda: nobody_there(server, processes), "end of all")
+
+
 def failure(cluster: camshaft.Cluster) -> str:
     with pytest.raises(RuntimeError) as caught:
         cluster.start_cluster_sync()

@@ -35,6 +35,11 @@ std::string shell_word(std::string_view word) {
   return out + "'";
 }
 
+std::string at_host(const Launcher& launcher, const Address& address, const std::string& host) {
+  const std::string user = address.user.empty() ? text_option(launcher, "user") : address.user;
+  return user.empty() ? host : user + "@" + host;
+}
+
 std::vector<std::string> ssh_command(const Launcher& launcher, const Address& address) {
   std::vector<std::string> argv = words_option(launcher, "ssh_cmd");
   if (argv.empty()) argv = {"ssh"};
@@ -48,10 +53,62 @@ std::vector<std::string> ssh_command(const Launcher& launcher, const Address& ad
   }
   argv.emplace_back("-T");
   if (address.port != 0) argv.insert(argv.end(), {"-p", std::to_string(address.port)});
-  const std::string user = address.user.empty() ? text_option(launcher, "user") : address.user;
-  argv.push_back(user.empty() ? address.host : user + "@" + address.host);
-  argv.push_back(shell_word(python_of(launcher)) + " -u -c " + std::string(kBootstrap));
+  argv.push_back(at_host(launcher, address, address.host));
   return argv;
+}
+
+/// Of the options of ssh, those that scp has as well.
+std::vector<std::string> shared_with_scp(const std::vector<std::string>& ssh_args) {
+  constexpr std::string_view kWithValue = "FiJoc", kFlags = "46Cqv";
+  std::vector<std::string> shared;
+  for (std::size_t i = 0; i < ssh_args.size(); ++i) {
+    const std::string& word = ssh_args[i];
+    if (word.size() < 2 || word[0] != '-') continue;
+    const bool apart = word.size() == 2;
+    if (apart && kFlags.find(word[1]) != std::string_view::npos) {
+      shared.push_back(word);
+    } else if (kWithValue.find(word[1]) != std::string_view::npos || word[1] == 'p' || word[1] == 'l') {
+      if (apart && i + 1 == ssh_args.size()) break;
+      const std::string value = apart ? ssh_args[++i] : word.substr(2);
+      if (word[1] == 'p')
+        shared.insert(shared.end(), {"-P", value});
+      else if (word[1] == 'l')
+        shared.insert(shared.end(), {"-o", "User=" + value});
+      else
+        shared.insert(shared.end(), {word.substr(0, 2), value});
+    }
+  }
+  return shared;
+}
+
+std::vector<std::string> scp_command(const Launcher& launcher, const Address& address) {
+  std::vector<std::string> argv = words_option(launcher, "scp_cmd");
+  if (argv.empty()) argv = {"scp"};
+  auto own = words_option(launcher, "scp_args");
+  if (own.empty()) own = shared_with_scp(words_option(launcher, "ssh_args"));
+  argv.insert(argv.end(), own.begin(), own.end());
+  argv.insert(argv.end(), {"-o", "BatchMode=yes", "-o", "ConnectTimeout=20"});
+  if (address.port != 0) argv.insert(argv.end(), {"-P", std::to_string(address.port)});
+  return argv;
+}
+
+/// A path there without "~/": scp and ssh begin in the home folder by themselves.
+std::string from_home(std::string path) { return path.rfind("~/", 0) == 0 ? path.substr(2) : path; }
+
+/// to_send, to_fetch: [["from", "to"], ...].
+Result<std::vector<std::pair<std::string, std::string>>> pairs_of(const Launcher& launcher, const char* name) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  const auto given = launcher.options.find(name);
+  if (given == launcher.options.end() || given->is_null()) return pairs;
+  const Error wrong{Errc::bad_value, fmt::format("{}: a list of pairs [[\"from\", \"to\"], ...] is expected, not {}",
+                                                 name, given->dump())};
+  if (!given->is_array()) return wrong;
+  for (const json& one : *given) {
+    if (!one.is_array() || one.size() != 2 || !one[0].is_string() || !one[1].is_string()) return wrong;
+    pairs.emplace_back(one[0].get<std::string>(), one[1].get<std::string>());
+    if (pairs.back().first.empty() || pairs.back().second.empty()) return wrong;
+  }
+  return pairs;
 }
 
 /// The profile there: the same path, or the same below the home folder.
@@ -86,11 +143,21 @@ std::vector<std::string> program_of(const TetherSpec& spec, const Launcher& laun
   return argv;
 }
 
-Host host_of(const TetherSpec& spec, const Launcher& launcher, const Address& address, int n, std::string_view home) {
+Result<Host> host_of(const TetherSpec& spec, const Launcher& launcher, const Address& address, int n,
+                     std::string_view home) {
   Host host;
   host.address = address;
   host.n = n;
-  host.ssh = ssh_command(launcher, address);
+  host.plain_ssh = host.ssh = ssh_command(launcher, address);
+  host.ssh.push_back(shell_word(python_of(launcher)) + " -u -c " + std::string(kBootstrap));
+  const bool v6 = address.host.find(':') != std::string::npos;
+  host.scp = scp_command(launcher, address);
+  host.scp_place = at_host(launcher, address, v6 ? "[" + address.host + "]" : address.host) + ":";
+  auto send = pairs_of(launcher, "to_send"), fetch = pairs_of(launcher, "to_fetch");
+  if (!send) return send.error();
+  if (!fetch) return fetch.error();
+  host.send = std::move(*send);
+  host.fetch = std::move(*fetch);
   host.argv = program_of(spec, launcher);
   host.profile_dir = remote_profile(spec, launcher, home);
   host.work_dir = text_option(launcher, "work_dir");
@@ -202,7 +269,9 @@ Result<std::vector<Host>> hosts_of(const TetherSpec& spec, std::string_view home
       const auto args = words_option(options->launcher, "engine_args");
       const auto common = words_option(spec.launcher, "engine_args");
       if (args != common) of_host.argv.insert(of_host.argv.end(), args.begin(), args.end());
-      hosts.push_back(host_of(of_host, options->launcher, *address, n, home));
+      auto host = host_of(of_host, options->launcher, *address, n, home);
+      if (!host) return host.error();
+      hosts.push_back(std::move(*host));
     }
     return hosts;
   }
@@ -214,7 +283,9 @@ Result<std::vector<Host>> hosts_of(const TetherSpec& spec, std::string_view home
   }
   const auto address = parse_address(name);
   if (!address) return address.error();
-  hosts.push_back(host_of(spec, spec.launcher, *address, several ? spec.n : 1, home));
+  auto host = host_of(spec, spec.launcher, *address, several ? spec.n : 1, home);
+  if (!host) return host.error();
+  hosts.push_back(std::move(*host));
   return hosts;
 }
 
@@ -226,6 +297,34 @@ int engines_asked_for(const Launcher& launcher) {
     if (const auto options = options_of(launcher, name, value)) count += options->n;
   }
   return count;
+}
+
+std::vector<std::vector<std::string>> sending(const Host& host) {
+  std::vector<std::vector<std::string>> commands;
+  std::string folders;
+  for (const auto& [here, there] : host.send) {
+    const std::string path = from_home(there);
+    if (const std::size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0)
+      folders += " " + shell_word(path.substr(0, slash));
+  }
+  if (!folders.empty()) {
+    commands.push_back(host.plain_ssh);
+    commands.back().push_back("mkdir -p --" + folders);
+  }
+  for (const auto& [here, there] : host.send) {
+    commands.push_back(host.scp);
+    commands.back().insert(commands.back().end(), {here, host.scp_place + from_home(there)});
+  }
+  return commands;
+}
+
+std::vector<std::vector<std::string>> fetching(const Host& host) {
+  std::vector<std::vector<std::string>> commands;
+  for (const auto& [there, here] : host.fetch) {
+    commands.push_back(host.scp);
+    commands.back().insert(commands.back().end(), {host.scp_place + from_home(there), here});
+  }
+  return commands;
 }
 
 std::string opening(const Host& host, const std::vector<std::pair<std::string, std::string>>& files) {

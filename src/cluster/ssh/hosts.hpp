@@ -30,6 +30,10 @@ struct Host {
   bool fetches_files = false;     // a controller: its connection files are wanted here
   bool needs_files = false;       // ipcluster engines: it looks for connection files there
   std::vector<std::pair<std::string, std::string>> environment;
+  // Files that are copied by scp: before the start from here to there, afterwards from there to here.
+  std::vector<std::pair<std::string, std::string>> send, fetch;
+  std::vector<std::string> plain_ssh, scp;  // what goes in front of a command there, and of what scp copies
+  std::string scp_place;                    // what goes in front of a path there
 };
 
 /// The machines of a set of engines or of a controller, by the options `engines`, `hostname` and the like. `home` is
@@ -38,6 +42,10 @@ Result<std::vector<Host>> hosts_of(const TetherSpec& spec, std::string_view home
 
 /// How many engines the options ask for, 0 when they do not say.
 int engines_asked_for(const Launcher& launcher);
+
+/// The commands that copy `send` there, into folders that are made first, and `fetch` here; one after the other.
+std::vector<std::vector<std::string>> sending(const Host& host);
+std::vector<std::vector<std::string>> fetching(const Host& host);
 
 /// What the guard of that machine reads first: its program, then what to do. `files`: name and text of connection
 /// files.

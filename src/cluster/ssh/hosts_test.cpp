@@ -122,5 +122,52 @@ TEST(Ssh, FailuresGetOneLineThatSaysWhatToDo) {
   EXPECT_THAT(line(1, ""), HasSubstr("ssh ended with 1"));
 }
 
+using nlohmann::json;
+
+TEST(Ssh, FilesAreCopiedWithTheConnectionOfTheirHost) {
+  const auto hosts = hosts_of(
+      spec({{"ssh_args", {"-tt", "-F", "config", "-p", "22", "-oProxyJump=j", "-N"}},
+            {"user", "me"},
+            {"to_send", json::array({json::array({"a.txt", "~/data/it's/a.txt"}), json::array({"b", "b"})})},
+            {"engines", {{"node:33", {{"n", 1}, {"to_fetch", json::array({json::array({"out/x", "/here/x"})})}}}}}}),
+      "/home/me");
+  ASSERT_TRUE(hosts);
+  const Host& host = hosts->front();
+  const auto send = sending(host);
+  ASSERT_EQ(send.size(), 3U);
+  EXPECT_EQ(send[0].front(), "ssh");
+  EXPECT_EQ(send[0].back(), "mkdir -p -- 'data/it'\\''s'");
+  EXPECT_THAT(send[1], ElementsAre("scp", "-F", "config", "-P", "22", "-o", "ProxyJump=j", "-o", "BatchMode=yes", "-o",
+                                   "ConnectTimeout=20", "-P", "33", "a.txt", "me@node:data/it's/a.txt"));
+  EXPECT_EQ(send[2].back(), "me@node:b");
+  const auto fetch = fetching(host);
+  ASSERT_EQ(fetch.size(), 1U);
+  EXPECT_EQ(fetch[0][fetch[0].size() - 2], "me@node:out/x");
+  EXPECT_EQ(fetch[0].back(), "/here/x");
+}
+
+TEST(Ssh, TheCopyingProgramIsTheUsersChoice) {
+  const auto hosts = hosts_of(spec({{"scp_cmd", {"my-scp", "-r"}},
+                                    {"scp_args", {"-l", "100"}},
+                                    {"ssh_args", {"-F", "config"}},
+                                    {"hostname", "fe80::1"},
+                                    {"to_fetch", json::array({json::array({"x", "y"})})}}),
+                              "/home/me");
+  ASSERT_TRUE(hosts);
+  EXPECT_THAT(fetching(hosts->front()).front(), ElementsAre("my-scp", "-r", "-l", "100", "-o", "BatchMode=yes", "-o",
+                                                            "ConnectTimeout=20", "[fe80::1]:x", "y"));
+  EXPECT_TRUE(sending(hosts->front()).empty());
+}
+
+TEST(Ssh, FilesToCopyArePairs) {
+  for (const nlohmann::json& wrong :
+       {nlohmann::json("a"), nlohmann::json::array({"a"}), nlohmann::json::array({nlohmann::json::array({"a", 1})}),
+        nlohmann::json::array({nlohmann::json::array({"a", ""})})}) {
+    const auto hosts = hosts_of(spec({{"hostname", "node"}, {"to_send", wrong}}), "/home/me");
+    ASSERT_FALSE(hosts) << wrong;
+    EXPECT_THAT(hosts.error().message, HasSubstr("to_send: a list of pairs"));
+  }
+}
+
 }  // namespace
 }  // namespace camshaft::cluster::ssh
