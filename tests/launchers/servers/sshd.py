@@ -23,6 +23,7 @@ PermitRootLogin prohibit-password
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 UsePAM no
+Subsystem sftp internal-sftp
 UseDNS no
 PrintMotd no
 MaxStartups 100
