@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import camshaft
 import psutil
 import pytest
 from launchers.life import deaths_are_told, engines_come_back, gone, interrupts_reach, uuids
+from launchers.servers.machines import machines
 from launchers.servers.private_network import private_network
 from processes import BIN, ROOT, Processes, at_the_prompt, command_of, marked, wait_until
 
@@ -24,6 +26,10 @@ OPEN_MPI = {
     "OMPI_MCA_rmaps_base_oversubscribe": "1",
     "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
 }
+
+
+MARKS = ("CAMSHAFT_TEST_MARK", "PYTHONPATH")
+"""What processes elsewhere need that are ours."""
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +77,28 @@ def test_ranks_of_mpich_are_engine_numbers() -> None:
         assert rc[:].apply_sync(at_the_prompt(lambda: __import__("os").environ["PMI_RANK"])) == ["0", "1", "2"]
         pids = engine_pids(rc)
     assert gone(pids)
+
+
+@pytest.mark.parametrize("mpi", ["openmpi", "mpich"])
+def test_ranks_on_several_machines(tmp_path: Path, mpi: str) -> None:
+    with machines(tmp_path / "machines", 3) as there:
+        hosts = [f"{address}:2" for address in there.addresses[1:]]
+        if mpi == "openmpi":
+            ways = ["--mca", "plm_rsh_agent", there.ssh, "--mca", "btl_tcp_if_include", "eth0"]
+            ways += ["--mca", "oob_tcp_if_include", "eth0", "--host", ",".join(hosts)]
+            for name in ("IPP_CONNECTION_INFO", "IPP_CLUSTER_ID", "IPP_PROFILE_DIR", "CAMSHAFT_KEEPER", *MARKS):
+                ways += ["-x", name]
+        else:
+            ways = ["-launcher", "ssh", "-launcher-exec", there.ssh, "-localhost", there.addresses[0]]
+            ways += ["-hosts", ",".join(hosts)]
+        where = {"controller_ip": "*", "controller_location": there.addresses[0]}
+        with make(4, **where, engine_options={"mpi_cmd": [f"mpiexec.{mpi}"], "mpi_args": ways}) as rc:
+            assert rc.ids == [0, 1, 2, 3]
+            assert rc[:]["mpi_rank"] == [0, 1, 2, 3]
+            names = rc[:].apply_sync(socket.gethostname)
+            assert names == [there.names[1]] * 2 + [there.names[2]] * 2
+            pids = engine_pids(rc)
+        assert gone(pids)
 
 
 def test_S3_39_S3_43_engines_exchange_arrays_while_the_client_steers(with_mpi4py: None) -> None:
