@@ -133,8 +133,9 @@ bool await_ports(const ControllerConfig& config, const std::function<bool(Durati
     }
     if (taken == nullptr) return true;
     if (!std::exchange(told, true)) {
-      log.warning("{}: waiting some seconds for its end",
-                  holder_of_port(fmt::format("{}{}:{}", kTcp, taken->first, taken->second)));
+      // A start that fails says one line, which comes from binding.
+      log.debug("{}: waiting some seconds for its end",
+                holder_of_port(fmt::format("{}{}:{}", kTcp, taken->first, taken->second)));
     }
     if (!pause(kPause)) return false;
   }

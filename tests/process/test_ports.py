@@ -26,9 +26,7 @@ def test_a_port_that_stays_taken_is_told_with_who_has_it(processes: Processes) -
         controller = processes.start([*command_of("ipcontroller", "ours"), f"--port={port}"])
         assert controller.wait() != 0
         who = f"(pid {os.getpid()})"
-        waits, refused = controller.output.splitlines()
-        assert f"port {port} is held by" in waits
-        assert who in waits
+        [refused] = controller.output.splitlines()
         assert refused.startswith(
             f"ipcontroller: cannot bind tcp://127.0.0.1:{port}: Address already in use; port {port}"
         )
@@ -43,7 +41,9 @@ def test_a_port_that_is_given_back_soon_is_waited_for(
     ports = json.loads(first.client_file.read_text())
     first.controller.stop()
     taken = socket.create_server(("127.0.0.1", ports["task"]))
-    second = processes.start([*command_of("ipcontroller", "ours"), "--reuse", f"--profile-dir={first.profile_dir}"])
+    second = processes.start(
+        [*command_of("ipcontroller", "ours"), "--reuse", "--debug", f"--profile-dir={first.profile_dir}"]
+    )
     wait_until(lambda: f"port {ports['task']} is held by" in second.output, "the warning")
     taken.close()
     wait_until(lambda: "listening on" in second.output, "the controller")
@@ -52,7 +52,9 @@ def test_a_port_that_is_given_back_soon_is_waited_for(
 
 def test_a_signal_ends_the_wait(processes: Processes) -> None:
     with closing(listener()) as taken:
-        controller = processes.start([*command_of("ipcontroller", "ours"), f"--port={taken.getsockname()[1]}"])
+        controller = processes.start(
+            [*command_of("ipcontroller", "ours"), f"--port={taken.getsockname()[1]}", "--debug"]
+        )
         wait_until(lambda: "is held by" in controller.output, "the warning")
         controller.stop()
         assert controller.wait() == 0
