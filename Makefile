@@ -1,7 +1,7 @@
 # The front door. Every target can be run again at no cost: what is up to date is left alone and not mentioned.
 # One tree, build/dev, serves users, tests, demos and benchmarks; build/asan and build/tsan hold the unit tests only.
 .DEFAULT_GOAL := help
-.PHONY: help setup build programs demo test test-mongo test-launchers test-jupyter chaos bench format lint clean
+.PHONY: help setup build programs demo test test-mongo test-launchers test-official test-jupyter chaos bench format lint clean
 .DELETE_ON_ERROR:
 
 BUILD := build/dev
@@ -42,6 +42,9 @@ test-launchers: build ## run the tests of launchers against a real Slurm, Grid E
 test-jupyter: build ## run the tests of Jupyter's front ends in a browser; installs Chromium, JupyterLab and Notebook once
 	@tools/jupyter_packages.sh
 	@$(PYTHON) -m pytest -q tests/frontends
+
+test-official: programs ## run the original's own test modules, as they are in its wheel, against our controller and engines
+	@$(PYTHON) tools/official_tests.py
 
 chaos: programs ## kill, stop and cut off the processes of a cluster at work, many times; prints what became of every task
 	@CAMSHAFT_CHAOS_CUT=30 $(PYTHON) -m pytest -q -p no:cacheprovider tests/chaos/test_network.py
