@@ -18,7 +18,6 @@ constexpr Duration kSettledAfter = 5s;
 constexpr Duration kLastReplies = 100ms;
 // Who waits for tasks of an earlier controller has come back and asked by then.
 constexpr Duration kEarlierSettledAfter = 10min;
-constexpr std::size_t kBucketsWorthKeeping = 4096;  // of the map of pending tasks
 
 HeartMonitor::Options heart_options(const Hub::Options& options) {
   HeartMonitor::Options heart = options.heart;
@@ -268,14 +267,14 @@ std::string Hub::accepted_content(EngineNumber number) const {
 
 void Hub::strand(TimePoint now, WallTime wall) {
   std::vector<std::pair<std::uint64_t, MsgId>> stranded;
-  for (const auto& [id, task] : pending_) {
+  pending_.each([&](MsgId id, const Pending& task) {
     const Load* engine = task.engine;
     if (task.queue == Queue::mux && engine && engine->strand_at && *engine->strand_at <= now)
-      stranded.emplace_back(task.order, id);
-  }
+      stranded.emplace_back(task.order, std::move(id));
+  });
   std::sort(stranded.begin(), stranded.end());
   for (auto& [order, id] : stranded) {
-    const Load& engine = *pending_.at(id).engine;
+    const Load& engine = *pending_.find(id)->engine;
     const std::string why = fmt::format("Engine {} died while running task {}{}{}", to_int(engine.number),
                                         py_repr(id.value), engine.why.empty() ? "" : ": ", engine.why);
     const Json header{{"engine", engine.uuid.value}, {"date", format_sortable_date(wall)}};
@@ -329,7 +328,7 @@ void Hub::record(MuxRequest event) {
   if (event.request.msg_type.starts_with("comm_")) return;
   Load* engine = find_load(event.engine);
   if (!engine || !engine->live) return;
-  const auto [task, fresh] = pending_.try_emplace(event.request.id, Pending{Queue::mux, engine, ++order_});
+  const bool fresh = pending_.try_emplace(event.request.id, Pending{Queue::mux, engine, ++order_}).second;
   if (!fresh) return;
   ++engine->queue;
   TaskRecord made = make_record(std::move(event.request), Queue::mux);
@@ -344,20 +343,20 @@ void Hub::record(TaskSubmitted event) {
 }
 
 void Hub::record(TaskDispatched event) {
-  const auto task = pending_.find(event.id);
+  Pending* task = pending_.find(event.id);
   Load* engine = find_load(event.engine);
-  if (task == pending_.end() || !engine) return;
-  attach(task->second, engine);
+  if (!task || !engine) return;
+  attach(*task, engine);
   records_.put(Update{std::move(event.id), Dispatched{std::move(event.engine)}});
 }
 
-void Hub::resume(MsgId id, Queue queue) {
-  if (pending_.try_emplace(std::move(id), Pending{queue, nullptr, ++order_}).second) ++unassigned_;
+void Hub::resume(const MsgId& id, Queue queue) {
+  if (pending_.try_emplace(id, Pending{queue, nullptr, ++order_}).second) ++unassigned_;
 }
 
 void Hub::give_up(WallTime now) {
   std::vector<std::pair<std::uint64_t, MsgId>> left;
-  for (const auto& [id, task] : pending_) left.emplace_back(task.order, id);
+  pending_.each([&](MsgId id, const Pending& task) { left.emplace_back(task.order, std::move(id)); });
   std::sort(left.begin(), left.end());
   const Json header{{"date", format_sortable_date(now)}};
   for (auto& [order, id] : left) {
@@ -377,13 +376,11 @@ void Hub::record(MuxReply event, WallTime now) { finish(std::move(event.reply), 
 void Hub::record(TaskReplied event, WallTime now) { finish(std::move(event.reply), now); }
 
 void Hub::finish(Reply reply, WallTime now) {
-  if (const auto task = pending_.find(reply.id); task != pending_.end()) {
-    const bool counts = task->second.queue == Queue::mux || reply.status != Status::aborted;
-    attach(task->second, nullptr);
+  if (Pending* task = pending_.find(reply.id)) {
+    const bool counts = task->queue == Queue::mux || reply.status != Status::aborted;
+    attach(*task, nullptr);
     --unassigned_;
-    pending_.erase(task);
-    // A map keeps the buckets of its busiest moment: 14 MB after a million tasks.
-    if (pending_.bucket_count() > std::max(kBucketsWorthKeeping, 8 * pending_.size())) pending_.rehash(0);
+    pending_.erase(reply.id);
     if (Load* engine = find_load(reply.engine); engine && counts) ++engine->completed;
   }
   // Also for an id that is not pending: a reply later than the record's stranding is still the better answer.
@@ -427,13 +424,13 @@ void Hub::check() const {
   registry_.check();
   std::unordered_map<const Load*, std::pair<std::size_t, std::size_t>> counted;
   std::size_t unassigned = 0;
-  for (const auto& [id, task] : pending_) {
+  pending_.each([&](const MsgId&, const Pending& task) {
     if (!task.engine) {
       ++unassigned;
     } else {
       ++(task.queue == Queue::mux ? counted[task.engine].first : counted[task.engine].second);
     }
-  }
+  });
   const auto require = [](bool holds, const std::string& what) {
     if (!holds) throw std::logic_error("hub: " + what);
   };

@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/id_map.hpp"
 #include "core/ids.hpp"
 #include "core/time.hpp"
 #include "hub/answer.hpp"
@@ -100,7 +101,7 @@ class Hub {
   /// them: yet another controller must know that they may have run something.
   void expect(const EngineState& state, TimePoint now);
   /// A task that an earlier controller has left unfinished: it is pending here, and its record is in the store.
-  void resume(MsgId id, Queue queue);
+  void resume(const MsgId& id, Queue queue);
   /// The controller stops: what is pending ends with an error, so that nobody takes it up later.
   void give_up(WallTime now);
   std::vector<Action> handle(const Event& event, TimePoint now, WallTime wall);
@@ -192,7 +193,7 @@ class Hub {
   HeartMonitor hearts_;
   RecordSink& records_;
   std::unordered_map<EngineId, Load> loads_;  // nodes do not move: Pending points at them
-  std::unordered_map<MsgId, Pending> pending_;
+  IdMap<Pending> pending_;
   std::size_t unassigned_ = 0;  // pending_ entries without engine
   std::uint64_t order_ = 0;
   std::optional<TimePoint> next_strand_;  // no later than the earliest strand_at

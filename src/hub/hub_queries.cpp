@@ -124,15 +124,22 @@ Response Hub::queue_ids(const std::vector<const Load*>& targets) const {
     entries[load] = &out[number];
     number_of[load->uuid.value] = number;
   }
-  std::vector<std::pair<std::uint64_t, std::string_view>> ordered;
-  for (const auto& [id, task] : pending_) ordered.emplace_back(task.order, id.value);
-  std::sort(ordered.begin(), ordered.end());
-  for (const auto& [order, id] : ordered) {
-    const Pending& task = pending_.at(MsgId(std::string(id)));
+  struct Listed {
+    std::uint64_t order;
+    std::string id;
+    const Load* engine;
+    Queue queue;
+  };
+  std::vector<Listed> ordered;
+  pending_.each([&](MsgId id, const Pending& task) {
+    ordered.push_back({task.order, std::move(id.value), task.engine, task.queue});
+  });
+  std::sort(ordered.begin(), ordered.end(), [](const Listed& a, const Listed& b) { return a.order < b.order; });
+  for (Listed& task : ordered) {
     if (!task.engine) {
-      out["unassigned"].push_back(id);
+      out["unassigned"].push_back(std::move(task.id));
     } else if (const auto entry = entries.find(task.engine); entry != entries.end()) {
-      (*entry->second)[task.queue == Queue::mux ? "queue" : "tasks"].push_back(id);
+      (*entry->second)[task.queue == Queue::mux ? "queue" : "tasks"].push_back(std::move(task.id));
     }
   }
   // Of what is completed only the store knows the ids, and only of what it still has.

@@ -47,7 +47,7 @@ std::vector<Scheduler::InFlight> Scheduler::in_flight(const EngineId& engine) co
   const auto here = engine_slots_.find(engine);
   if (here == engine_slots_.end()) return tasks;
   for (Slot slot = engines_[here->second].oldest; slot != kNoSlot; slot = running(slot)->newer)
-    tasks.push_back({tasks_[slot].id, tasks_[slot].dispatches});
+    tasks.push_back({id_of(tasks_[slot]), tasks_[slot].dispatches});
   return tasks;
 }
 

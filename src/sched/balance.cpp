@@ -21,7 +21,7 @@ void Scheduler::recall(Slot slot) {
   here.recalled = true;
   Engine& engine = engines_[here.engine];
   ++engine.recalling;
-  out_->push_back(Recall{tasks_[slot].id, engine.id});
+  out_->push_back(Recall{id_of(tasks_[slot]), engine.id});
   index_.rebound(here.engine, bound_of(engine));
   note_crowd(here.engine);
 }

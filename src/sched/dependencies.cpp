@@ -39,18 +39,18 @@ bool Scheduler::admit(Slot slot, const Requirements& wanted) {
     const std::string_view key = dependency == &wanted.after ? "after" : "follow";
     std::string text;
     if (!dependency->success && !dependency->failure) {
-      text =
-          fmt::format("Task '{}': '{}' has success and failure both false, so nothing can meet it", task.id.value, key);
+      text = fmt::format("Task '{}': '{}' has success and failure both false, so nothing can meet it",
+                         id_of(task).value, key);
     }
     for (const Looked& one : dependency == &wanted.after ? after_ : follow_) {
       if (!text.empty()) break;
       const std::string& id = one.id->value;
       if (one.fingerprint == task.fingerprint) {
-        text = fmt::format("Task '{}' depends on itself ('{}')", task.id.value, key);
+        text = fmt::format("Task '{}' depends on itself ('{}')", id_of(task).value, key);
       } else if (one.known.kind == Known::nothing) {
         text =
             fmt::format("Task '{}': '{}' names '{}', which is no task of the load-balanced queue (or ended long ago)",
-                        task.id.value, key, id);
+                        id_of(task).value, key, id);
       }
     }
     if (!text.empty()) {
@@ -138,8 +138,8 @@ std::optional<std::string> Scheduler::why_impossible(const Task& task, const Msg
     return fmt::format(
         "Task '{}' can never run: '{}' asks that {} of its "
         "tasks {}, and {}{} did not",
-        task.id.value, p == &task.after ? "after" : "follow", p->all ? "all" : "any", p->success ? "succeed" : "fail",
-        p->all ? "" : "the last, ", because ? "'" + because->value + "'" : "one");
+        id_of(task).value, p == &task.after ? "after" : "follow", p->all ? "all" : "any",
+        p->success ? "succeed" : "fail", p->all ? "" : "the last, ", because ? "'" + because->value + "'" : "one");
   }
   if (!task.conditions) return std::nullopt;
   const Conditions& c = *task.conditions;
@@ -148,17 +148,17 @@ std::optional<std::string> Scheduler::why_impossible(const Task& task, const Msg
       return fmt::format(
           "Task '{}' can never run: the tasks it follows ran on "
           "more than one engine",
-          task.id.value);
+          id_of(task).value);
     }
     if (c.homeless) {
       return fmt::format(
           "Task '{}' can never run: a task it follows ended "
           "without running on an engine",
-          task.id.value);
+          id_of(task).value);
     }
   }
   if (c.restricted() && task.may_run() && !may_grow(c) && allowed_engines(c).empty()) {
-    return fmt::format("Task '{}' can never run: {}", task.id.value,
+    return fmt::format("Task '{}' can never run: {}", id_of(task).value,
                        c.targets.empty()     ? "the engine of the tasks it follows is gone or has "
                                                "refused or failed it"
                        : c.follow.total == 0 ? "each of its target engines is gone or has refused or failed it"
@@ -170,9 +170,9 @@ std::optional<std::string> Scheduler::why_impossible(const Task& task, const Msg
 /// Tells the dependents of every ended task, and the dependents of those that this ends in turn.
 void Scheduler::propagate() {
   for (std::size_t at = 0; at < ended_.size(); ++at) {  // it grows meanwhile
-    const Ended ended = std::move(ended_[at]);
+    const Ended ended = ended_[at];
     for (Slot next = ended.first_dependent; next != kNoSlot; next = edges_[next].next) {
-      __builtin_prefetch(tasks_.find(edges_[next].edge.task), 1);
+      tasks_.prefetch(edges_[next].edge.task);
     }
     for (Slot listed = ended.first_dependent; listed != kNoSlot;) {
       const auto [edge, next] = edges_[listed];
@@ -182,15 +182,17 @@ void Scheduler::propagate() {
       learn(tasks_[edge.task], edge.follow, ended.success, ended.home);
       reconsider(edge.task, edge, ended.id);
     }
+    ids_.drop(ended.id);
   }
   ended_.clear();
 }
 
-void Scheduler::reconsider(Slot slot, const Edge& edge, const MsgId& because) {
+void Scheduler::reconsider(Slot slot, const Edge& edge, ShortId because) {
   Task& task = tasks_[slot];
   if (running(slot)) return;  // a dependency on any of several: one was enough
-  if (auto why = why_impossible(task, &because)) {
-    fail(slot, FailureKind::impossible_dependency, std::move(*why));
+  if (why_impossible(task, nullptr)) {
+    const MsgId id = ids_.text(because);
+    fail(slot, FailureKind::impossible_dependency, *why_impossible(task, &id));
     return;
   }
   if (!task.may_run()) return;

@@ -9,8 +9,8 @@
 #include <variant>
 #include <vector>
 
-#include "core/blob.hpp"
 #include "core/ids.hpp"
+#include "core/parcel.hpp"
 #include "core/time.hpp"
 #include "sched/requirements.hpp"
 
@@ -23,7 +23,7 @@ struct Submit {
   MsgId id;
   ClientId client;
   Requirements requirements{};
-  Payload payload{};
+  Parcel payload{};
   bool operator==(const Submit&) const = default;
 };
 
@@ -100,7 +100,7 @@ using Event = std::variant<Submit, EngineJoined, EngineLeft, Finished, Tick, Abo
 struct Dispatch {
   MsgId id;
   EngineId engine;
-  Payload payload{};
+  Parcel payload{};
   bool operator==(const Dispatch&) const = default;
 };
 
@@ -143,7 +143,7 @@ enum class FailureKind : std::uint8_t {
 struct Fail {
   MsgId id;
   ClientId client;
-  Payload payload{};
+  Parcel payload{};
   FailureKind kind = FailureKind::aborted;
   std::string text{};                // one line: what happened, for people
   std::optional<EngineId> engine{};  // the engine that died

@@ -3,11 +3,14 @@
 // Errors: none.
 #pragma once
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <vector>
+
+#include "core/pages.hpp"
 
 namespace camshaft::sched {
 
@@ -18,6 +21,41 @@ struct Entry {
   std::uint64_t arrival = 0;
   std::uint32_t slot = 0;
   auto operator<=>(const Entry&) const = default;
+};
+
+/// Entries in order, taken away in front.
+class Entries {
+ public:
+  bool empty() const { return first_ == entries_.size(); }
+  std::size_t size() const { return entries_.size() - first_; }
+  const Entry& front() const { return entries_[first_]; }
+  const Entry& back() const { return entries_.back(); }
+  auto begin() const { return entries_.begin() + static_cast<std::ptrdiff_t>(first_); }
+  auto end() const { return entries_.end(); }
+  void push_back(const Entry& entry) { entries_.push_back(entry); }
+  /// Once half of all entries are gone, the others move up, and memory that they do not need goes back.
+  void pop_front() {
+    if (++first_ < kFewest || first_ * 2 < entries_.size()) return;
+    if (entries_.capacity() > 4 * size() + kFewest) {
+      entries_ = Vector(begin(), end());
+    } else {
+      entries_.erase(entries_.begin(), begin());
+    }
+    first_ = 0;
+  }
+  template <class Stale>
+  void remove_if(Stale&& stale) {
+    Vector left;
+    std::remove_copy_if(begin(), end(), std::back_inserter(left), stale);
+    entries_ = std::move(left);
+    first_ = 0;
+  }
+
+ private:
+  using Vector = std::vector<Entry, pages::Allocator<Entry>>;
+  static constexpr std::size_t kFewest = 64;
+  Vector entries_;
+  std::size_t first_ = 0;
 };
 
 /// The callbacks `valid(entry)` tell whether the entry's task still waits in this queue.
@@ -53,8 +91,7 @@ class Fifo {
     --live_;
     if (in_order_.size() + late_.size() <= 2 * live_ + 64) return;
     const auto stale = [&](const Entry& entry) { return !valid(entry); };
-    in_order_.erase(std::remove_if(in_order_.begin(), in_order_.end(), stale), in_order_.end());
-    in_order_.shrink_to_fit();
+    in_order_.remove_if(stale);
     late_.erase(std::remove_if(late_.begin(), late_.end(), stale), late_.end());
     late_.shrink_to_fit();
     std::make_heap(late_.begin(), late_.end(), std::greater<>());
@@ -74,9 +111,9 @@ class Fifo {
   std::size_t size() const { return live_; }
 
  private:
-  std::deque<Entry> in_order_;  // ascending
-  std::vector<Entry> late_;     // a min-heap
-  std::size_t live_ = 0;        // tasks pushed and not forgotten
+  Entries in_order_;         // ascending
+  std::vector<Entry> late_;  // a min-heap
+  std::size_t live_ = 0;     // tasks pushed and not forgotten
 };
 
 }  // namespace camshaft::sched

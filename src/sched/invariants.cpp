@@ -199,7 +199,7 @@ std::optional<std::string> Scheduler::check_engines() const {
 void Scheduler::check_in_debug_builds() {
 #ifndef NDEBUG
   // After every event while the scheduler is small; then so rarely that the cost per event stays bounded.
-  if (++unchecked_events_ < (tasks_.capacity() + engines_.size()) / 64) return;
+  if (++unchecked_events_ < (tasks_.size() + engines_.size()) / 64) return;
   unchecked_events_ = 0;
   if (const auto violation = check()) throw std::logic_error("scheduler invariant broken: " + *violation);
 #endif

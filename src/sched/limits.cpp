@@ -22,7 +22,8 @@ void Scheduler::on(Tick&&) {
     }
     const Task& task = tasks_[slot];
     const double seconds = std::chrono::duration<double>(task.conditions->timeout).count();
-    std::string text = fmt::format("Task '{}' could not be started within its timeout of {} s", task.id.value, seconds);
+    std::string text =
+        fmt::format("Task '{}' could not be started within its timeout of {} s", id_of(task).value, seconds);
     fail(slot, FailureKind::task_timeout, std::move(text));
   }
   const std::set<Slot> leaving = leaving_;
@@ -80,9 +81,9 @@ void Scheduler::stop(Slot slot, Stop how) {
   if (here.stop == Stop::none) ++engine.stopping;
   here.stop = std::max(here.stop, how);
   if (how == Stop::killed) {
-    out_->push_back(Kill{tasks_[slot].id, engine.id});
+    out_->push_back(Kill{id_of(tasks_[slot]), engine.id});
   } else {
-    out_->push_back(Interrupt{tasks_[slot].id, engine.id});
+    out_->push_back(Interrupt{id_of(tasks_[slot]), engine.id});
   }
   index_.rebound(here.engine, bound_of(engine));
 }

@@ -30,7 +30,7 @@ bool is_numbered(std::string_view id) {
 }  // namespace
 
 MsgTable::MsgTable(std::size_t remembered, std::uint64_t seed)
-    : remembered_(std::max<std::size_t>(remembered, 1)), seed_(fold(seed ^ kOdd1, kOdd2)), lines_(kFirstLines) {}
+    : remembered_(std::max<std::size_t>(remembered, 2)), seed_(fold(seed ^ kOdd1, kOdd2)), lines_(kFirstLines) {}
 
 std::uint64_t MsgTable::fingerprint(std::string_view id) const {
   const bool numbered = is_numbered(id);
@@ -53,7 +53,7 @@ std::uint64_t MsgTable::fingerprint(std::string_view id) const {
 
 std::size_t MsgTable::locate(std::uint64_t key) const {
   std::size_t at = home(key);
-  while (lines_[at].key != key && lines_[at].key != 0) at = (at + 1) & (lines_.size() - 1);
+  while (lines_[at].key != key && lines_[at].key != 0) at = after(at);
   return at;
 }
 
@@ -71,8 +71,8 @@ void MsgTable::add_live(std::uint64_t fingerprint, std::uint32_t slot) {
   const std::uint64_t key = fingerprint & ~kPlace;
   std::size_t at = locate(key);
   if (lines_[at].key == 0) {
-    if ((used_ + 1) * 3 > lines_.size() * 2) {
-      resize(lines_.size() * 2);
+    if ((used_ + 1) * 4 > lines_.size() * 3) {
+      resize(std::max(kFirstLines, used_ * 2));
       at = locate(key);
     }
     lines_[at].key = key;
@@ -83,41 +83,42 @@ void MsgTable::add_live(std::uint64_t fingerprint, std::uint32_t slot) {
 }
 
 void MsgTable::finish(std::uint64_t fingerprint, bool success, std::uint32_t engine) {
-  if (young_ >= remembered_) sweep();
+  if (ages_[age_] >= remembered_ / 2) sweep();
   Line& line = lines_[locate(fingerprint & ~kPlace)];
   const std::uint64_t place = fingerprint & kPlace;
   line.values[place] = (success ? std::uint32_t{Known::succeeded} : std::uint32_t{Known::failed}) << 30 | engine;
-  line.young = static_cast<std::uint16_t>(line.young | 1u << place);
+  line.ages = (line.ages & ~(3u << place * 2)) | age_ << place * 2;
   --live_;
-  ++young_;
+  ++ages_[age_];
 }
 
-/// Forgets what had finished before the last sweep already, and gives back what memory that leaves unused.
+/// Begins a new age and forgets the oldest. Lines without ids stay where others look past them, until
+/// there are so many that it is worth while to move the others and give back memory.
 void MsgTable::sweep() {
-  old_ = young_;
-  young_ = used_ = 0;
+  age_ = (age_ + 1) % 3;
+  ages_[age_] = 0;
+  std::size_t alive = 0;
   for (Line& line : lines_) {
     bool any = false;
     for (std::size_t place = 0; place < kDigits; ++place) {
       std::uint32_t& value = line.values[place];
-      if (value >> 30 > Known::live && (line.young >> place & 1) == 0) value = 0;
+      if (value >> 30 > Known::live && (line.ages >> place * 2 & 3) == age_) value = 0;
       any = any || value != 0;
     }
-    line.young = 0;
-    if (!any) line.key = 0;
-    used_ += any ? 1 : 0;
+    alive += any ? 1 : 0;
   }
-  std::size_t enough = kFirstLines;
-  while (used_ * 2 > enough) enough *= 2;  // and leaves room for new ones
-  resize(enough);
+  if (lines_.size() > 2 * alive + kFirstLines) resize(std::max(kFirstLines, alive * 3 / 2));
 }
 
-/// Each line finds its place anew; empty ones go.
+/// Each line that has an id finds its place anew; the others go.
 void MsgTable::resize(std::size_t lines) {
-  std::vector<Line> before(lines);
+  Lines before(lines);
   before.swap(lines_);
+  used_ = 0;
   for (const Line& line : before) {
-    if (line.key != 0) lines_[locate(line.key)] = line;
+    if (std::all_of(line.values.begin(), line.values.end(), [](std::uint32_t value) { return value == 0; })) continue;
+    lines_[locate(line.key)] = line;
+    ++used_;
   }
 }
 

@@ -136,7 +136,7 @@ void Scheduler::dispatch(Slot slot, Slot at) {
   note_crowd(at);
   ++task.dispatches;
   ++running_;
-  out_->push_back(Dispatch{task.id, engine.id, task.payload});
+  out_->push_back(Dispatch{id_of(task), engine.id, task.payload});
   if (now.alone) start_limit(slot);
 }
 

@@ -88,7 +88,8 @@ void Scheduler::on(Submit&& event) {
   const Slot slot = enlist(event, fingerprint);
   Task& task = tasks_[slot];
   if (phase_ != Phase::open) {
-    fail(slot, FailureKind::aborted, fmt::format("Task '{}' was refused: the controller is stopping", task.id.value));
+    fail(slot, FailureKind::aborted,
+         fmt::format("Task '{}' was refused: the controller is stopping", id_of(task).value));
     settle(std::nullopt);
   } else if (trivial(event.requirements)) {
     place(slot, kNoSlot);
@@ -144,7 +145,7 @@ Slot Scheduler::enlist(Submit& event, std::uint64_t fingerprint) {
       std::clamp<std::int64_t>(event.requirements.priority, -kHighestPriority, kHighestPriority);
   task.turn = last_turn_ - priority * static_cast<std::int64_t>(options_.aging.count());
   task.fingerprint = fingerprint;
-  task.id = std::move(event.id);
+  task.id = ids_.take(event.id.value);
   task.client = clients_.take(event.client.value);
   task.payload = std::move(event.payload);
   task.retries_left = std::max(event.requirements.retries, 0);
@@ -280,12 +281,12 @@ void Scheduler::requeue_or_fail(Slot slot, const Finished& event, const Running&
     fail(slot, FailureKind::time_limit,
          fmt::format("Task '{}' ran longer than its time limit of {} s and was "
                      "interrupted",
-                     task.id.value, seconds));
+                     id_of(task).value, seconds));
   } else if (was.aborted) {
-    fail(slot, FailureKind::aborted, fmt::format("Task '{}' was aborted before it started", task.id.value));
+    fail(slot, FailureKind::aborted, fmt::format("Task '{}' was aborted before it started", id_of(task).value));
   } else {
     fail(slot, FailureKind::aborted,
-         fmt::format("Task '{}' found no engine before the controller stopped", task.id.value));
+         fmt::format("Task '{}' found no engine before the controller stopped", id_of(task).value));
   }
 }
 
@@ -295,7 +296,7 @@ void Scheduler::on(Drain&&) {
   for (const Entry& entry : queue()) {
     const Task& task = tasks_[entry.slot];
     fail(entry.slot, FailureKind::aborted,
-         fmt::format("Task '{}' was not started: the controller is stopping", task.id.value));
+         fmt::format("Task '{}' was not started: the controller is stopping", id_of(task).value));
   }
   rob_at_.reset();
   for (Slot slot = 0; slot < engines_.size(); ++slot) recall_unstarted(slot);
@@ -329,9 +330,9 @@ void Scheduler::lose(Slot slot, Slot at, bool was_first) {
   const Running was = undispatch(slot);
   const bool by_us = was.stop == Stop::killed;
   if (was_first && !by_us) ++task.deaths;
-  std::string what = was_first ? fmt::format("{} died while running task '{}'", name_of(engine), task.id.value)
+  std::string what = was_first ? fmt::format("{} died while running task '{}'", name_of(engine), id_of(task).value)
                                : fmt::format("{} died before it answered task '{}', which may have started",
-                                             name_of(engine), task.id.value);
+                                             name_of(engine), id_of(task).value);
   if (!engine.why.empty()) what += ": " + engine.why;
   if (was_first && task.deaths >= options_.poison_deaths) {
     fail(slot, FailureKind::poison,
@@ -344,11 +345,12 @@ void Scheduler::lose(Slot slot, Slot at, bool was_first) {
     fail(slot, FailureKind::time_limit,
          fmt::format("Task '{}' ran longer than its time limit of {} s, and {} "
                      "was killed for it",
-                     task.id.value, seconds, name_of(engine)),
+                     id_of(task).value, seconds, name_of(engine)),
          engine.id);
   } else if (by_us) {
     fail(slot, FailureKind::aborted,
-         fmt::format("Task '{}' was aborted: {}, which ran it, was killed", task.id.value, name_of(engine)), engine.id);
+         fmt::format("Task '{}' was aborted: {}, which ran it, was killed", id_of(task).value, name_of(engine)),
+         engine.id);
   } else {
     fail(slot, FailureKind::engine_died, what, engine.id);
   }
@@ -356,7 +358,7 @@ void Scheduler::lose(Slot slot, Slot at, bool was_first) {
 
 void Scheduler::fail(Slot slot, FailureKind kind, std::string text, std::optional<EngineId> engine) {
   Task& task = tasks_[slot];
-  out_->push_back(Fail{task.id, ClientId(clients_[task.client]), std::move(task.payload), kind, std::move(text),
+  out_->push_back(Fail{id_of(task), ClientId(clients_[task.client]), std::move(task.payload), kind, std::move(text),
                        std::move(engine)});
   end(slot, false, MsgTable::kNowhere);
 }
@@ -369,7 +371,11 @@ void Scheduler::end(Slot slot, bool success, Serial home) {
   if (task.conditions) demands_.drop(task.conditions->demand);
   table_.finish(task.fingerprint, success, home);
   clients_.drop(task.client);
-  if (task.first_dependent != kNoSlot) ended_.push_back({std::move(task.id), task.first_dependent, success, home});
+  if (task.first_dependent != kNoSlot) {
+    ended_.push_back({task.id, task.first_dependent, success, home});
+  } else {
+    ids_.drop(task.id);
+  }
   tasks_.give(slot);
 }
 

@@ -15,6 +15,9 @@
 #include <variant>
 #include <vector>
 
+#include "core/names.hpp"
+#include "core/short_ids.hpp"
+#include "core/slab.hpp"
 #include "core/time.hpp"
 #include "sched/credit.hpp"
 #include "sched/demands.hpp"
@@ -22,9 +25,7 @@
 #include "sched/events.hpp"
 #include "sched/fifo.hpp"
 #include "sched/msg_table.hpp"
-#include "sched/names.hpp"
 #include "sched/schemes.hpp"
-#include "sched/slab.hpp"
 
 namespace camshaft::sched {
 
@@ -38,7 +39,7 @@ struct Options {
   Chooser chooser = {};                             // scheme custom
   Duration engine_grace = std::chrono::seconds(5);  // how long replies of a lost engine are waited for; 0: not at all
   std::uint32_t poison_deaths = 3;                  // a task that ran while so many engines died is not run again
-  std::size_t remembered = 100'000;  // finished tasks that later ones may at least depend on; twice as many at most
+  std::size_t remembered = 100'000;  // finished tasks that later ones may at least depend on; half as many more at most
   Duration aging = std::chrono::hours(1);  // one step of priority is worth so much waiting, so that nothing starves
 };
 
@@ -169,8 +170,8 @@ class Scheduler {
     std::unique_ptr<Conditions> conditions;                    // null: runs anywhere
     Slot first_dependent = kNoSlot, last_dependent = kNoSlot;  // in edges_
     std::variant<Blocked, Waiting, Running> state;
-    MsgId id;
-    Payload payload;
+    ShortId id;  // in ids_
+    Parcel payload;
     std::int32_t retries_left = 0;
     std::uint32_t dispatches = 0;
     std::uint32_t deaths = 0;  // engines that died while running it
@@ -204,7 +205,7 @@ class Scheduler {
 
   /// A task that has ended and whose dependents have not been told.
   struct Ended {
-    MsgId id;
+    ShortId id;
     Slot first_dependent;
     bool success;
     Serial home;
@@ -251,7 +252,7 @@ class Scheduler {
   void learn(Task& task, bool follow, bool success, Serial home) const;
   std::optional<std::string> why_impossible(const Task& task, const MsgId* because) const;
   void propagate();
-  void reconsider(Slot slot, const Edge& edge, const MsgId& because);
+  void reconsider(Slot slot, const Edge& edge, ShortId because);
   std::vector<Serial> allowed_engines(const Conditions& conditions) const;
   bool may_grow(const Conditions& conditions) const;
   Conditions& conditions_of(Task& task);
@@ -297,6 +298,7 @@ class Scheduler {
   void plan_robbery();
   void balance(std::optional<Slot> opened);
 
+  MsgId id_of(const Task& task) const { return ids_.text(task.id); }
   Entry entry_of(Slot slot) const { return {tasks_[slot].turn, tasks_[slot].arrival, slot}; }
   bool is_task(Slot slot, std::uint64_t arrival) const {  // the slot may be free, or another task's
     const Task* task = tasks_.find(slot);
@@ -322,6 +324,7 @@ class Scheduler {
   Durations durations_;
   Slab<Task> tasks_;
   Slab<Listed> edges_;
+  ShortIds ids_;
   Names clients_;
   std::size_t running_ = 0;
   std::uint64_t arrivals_ = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <malloc.h>
 
+#include "core/pages.hpp"
 #include "sched/scheduler.hpp"
 
 namespace camshaft::sched {
@@ -15,7 +16,7 @@ EngineId engine(std::int64_t n) { return EngineId(fmt::format("camshaft-py311-{:
 void cycle(benchmark::State& state, Scheme scheme, std::uint32_t hwm) {
   Scheduler scheduler(Options{.hwm = hwm, .scheme = scheme}, 1);
   const ClientId client("5f1e0c2b-9d7c4f8a1b2c3d4e5f60");
-  const Payload payload = std::make_shared<const Frames>();
+  const Parcel payload(Frames{});
   std::vector<Action> actions, done;
   const bool automatic = hwm == kAutoHwm;  // engines that hand tasks back, and say how long each took
   for (std::int64_t n = 0; n < state.range(0); ++n) {
@@ -82,7 +83,7 @@ BENCHMARK_CAPTURE(cycle, pure, Scheme::pure, 0)->Args({16, 0});
 /// Bytes that are allocated now.
 double allocated() {
   const struct mallinfo2 now = mallinfo2();
-  return static_cast<double>(now.uordblks + now.hblkhd);
+  return static_cast<double>(now.uordblks + now.hblkhd + pages::mapped());
 }
 
 /// A layered graph, all of it submitted before the first task ends: each task is `after` three of the layer before.
@@ -90,7 +91,7 @@ double allocated() {
 void graph(benchmark::State& state) {
   constexpr std::int64_t kEngines = 16, kLayer = 1000, kChunk = 1024;
   const std::int64_t tasks = state.range(0);
-  const Payload payload = std::make_shared<const Frames>();
+  const Parcel payload(Frames{});
   double waiting_bytes = 0, left_bytes = 0;
   for (auto _ : state) {
     state.PauseTiming();
@@ -144,7 +145,7 @@ BENCHMARK(graph)->Arg(10'000)->Arg(100'000)->Arg(1'000'000)->Unit(benchmark::kMi
 /// So many tasks without requirements wait and then run; counts bytes as above.
 void burst(benchmark::State& state) {
   const std::int64_t tasks = state.range(0);
-  const Payload payload = std::make_shared<const Frames>();
+  const Parcel payload(Frames{});
   double waiting_bytes = 0, left_bytes = 0;
   for (auto _ : state) {
     const double before = allocated();

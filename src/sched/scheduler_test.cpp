@@ -373,7 +373,7 @@ TEST(Scheduler, DrainingNothingClosesAtOnce) {
 
 TEST(Scheduler, PayloadsComeBackAsTheyAre) {
   Scheduler core({}, kSeed);
-  const Payload payload = std::make_shared<const Frames>(Frames{Blob::of("frame")});
+  const Parcel payload(Frames{Blob::of("frame")});
   core.handle(EngineJoined{e0}, t0);
   EXPECT_EQ(core.handle(Submit{a, client, {}, payload}, t0), Actions{(Dispatch{a, e0, payload})});
   core.handle(Submit{b, client, {}, payload}, t0);

@@ -20,8 +20,8 @@ std::string Scheduler::name_of(const Engine& engine) const {
 }
 
 std::string Scheduler::describe(const Task& task) const {
-  std::string text = fmt::format("task '{}' (submission {}, {} dispatches, {} deaths, {} retries left", task.id.value,
-                                 task.arrival, task.dispatches, task.deaths, task.retries_left);
+  std::string text = fmt::format("task '{}' (submission {}, {} dispatches, {} deaths, {} retries left",
+                                 id_of(task).value, task.arrival, task.dispatches, task.deaths, task.retries_left);
   const auto names = [&](const std::vector<Serial>& serials) {
     std::vector<std::string> out;
     for (Serial serial : serials) {

@@ -18,7 +18,7 @@ EarlierTask task_of(const hub::TaskRecord& record, sched::RequirementsParser& pa
   message.metadata = record.metadata;
   message.content = record.content;
   message.buffers = record.buffers;
-  auto payload = std::make_shared<Frames>(wire::encode(std::move(message), signer));
+  Parcel payload(wire::encode(std::move(message), signer));
   EarlierTask earlier{{record.id, ClientId(record.client.value), {}, std::move(payload)}};
   if (auto wanted = parser.parse(record.metadata.view())) {
     earlier.task.requirements = std::move(wanted).value();

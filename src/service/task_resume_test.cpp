@@ -48,7 +48,7 @@ struct TaskResumeTest : ::testing::Test {
     message.header =
         Blob::of(wire::make_header(MsgId(id), "apply_request", SessionId("gone"), "user", SystemClock().wall()));
     message.metadata = Blob::of(metadata);
-    auto payload = std::make_shared<Frames>(wire::encode(std::move(message), Loopback::signer()));
+    Parcel payload(wire::encode(std::move(message), Loopback::signer()));
     return {{MsgId(id), ClientId("gone"), sched::parse_requirements(metadata).value(), std::move(payload)}};
   }
   std::optional<wire::Message> await(Peer& peer) {
@@ -73,7 +73,7 @@ struct TaskResumeTest : ::testing::Test {
     return net.pump_until([&] { return std::find(heard.begin(), heard.end(), line) != heard.end(); });
   }
   void reply(Peer& engine, const EarlierTask& to) {
-    auto request = wire::decode(*to.task.payload, Loopback::signer()).value();
+    auto request = wire::decode(to.task.payload.frames(), Loopback::signer()).value();
     engine.answer(request);
   }
   void expect_both() { service.resume().expect({e0, e1}, std::chrono::seconds(60)); }
@@ -200,7 +200,7 @@ TEST_F(TaskResumeTest, ATaskThatArrivesAfterAllAndOnceMoreRunsOnce) {
   const auto told = await(client);
   ASSERT_TRUE(told);
   EXPECT_THAT(wire::parse_fates(told->parts.content.view()).value().unknown, ElementsAre(MsgId("a")));
-  wire::Parts message = wire::split(*task("a").task.payload).value();
+  wire::Parts message = wire::split(task("a").task.payload.frames()).value();
   message.identities.clear();
   client.send_raw(wire::join(message));
   client.send_raw(wire::join(message));

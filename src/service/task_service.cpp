@@ -184,14 +184,14 @@ void TaskService::submit(wire::Message request) {
 void TaskService::lose(const wire::Message& request) {
   tap_.submitted(request);
   perform(sched::Fail{
-      request.header.msg_id, ClientId(request.parts.identities[0].str()),
-      std::make_shared<Frames>(wire::join(request.parts)), sched::FailureKind::engine_died,
+      request.header.msg_id, ClientId(request.parts.identities[0].str()), Parcel(wire::join(request.parts)),
+      sched::FailureKind::engine_died,
       fmt::format("The function of task '{}' was lost on the way: submit the task again", request.header.msg_id.value),
       std::nullopt});
 }
 
 void TaskService::submit_whole(wire::Message request) {
-  auto payload = std::make_shared<Frames>(wire::join(request.parts));
+  Parcel payload = packer_.pack(wire::join(request.parts));
   auto requirements = requirements_.parse(request.parts.metadata.view());
   ClientId client(request.parts.identities[0].str());
   if (requirements && pure_) {
@@ -285,7 +285,7 @@ void TaskService::perform_all() {
 
 void TaskService::perform(const sched::Dispatch& action) {
   resume_.sent(action.id, action.engine);
-  wire::Parts task = wire::split(*action.payload).value();
+  wire::Parts task = wire::split(action.payload.frames()).value();
   bodies_.shorten(action.engine, task);
   to_engines_.add(action.engine.value, std::move(task));
   tap_.dispatched(action.id, action.engine);
@@ -326,11 +326,14 @@ void TaskService::say(const EngineId& engine, std::string_view msg_type, const M
 }
 
 void TaskService::perform(const sched::Fail& action) {
-  const auto request = wire::split(*action.payload);
+  const auto request = wire::split(action.payload.frames());
   std::string metadata = "{}";
   if (action.engine) metadata = R"({"status":"error","engine":)" + wire::quote(action.engine->value) + "}";
-  const Frames reply = origin_.message({Blob::of(action.client.value)}, "apply_reply", request->header,
-                                       wire::error_content(sched::exception_name(action.kind), action.text), metadata);
+  const Frames reply =
+      origin_.message({Blob::of(action.client.value)}, "apply_reply",
+                      Blob::of(request->header.str()),  // a record of it must not hold what is packed beside it
+
+                      wire::error_content(sched::exception_name(action.kind), action.text), metadata);
   clients_.send(reply);
   if (action.kind != sched::FailureKind::duplicate) tap_.failed(reply, action.id);
 }

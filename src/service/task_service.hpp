@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/log.hpp"
+#include "core/parcel.hpp"
 #include "core/tally.hpp"
 #include "net/loop.hpp"
 #include "sched/scheduler.hpp"
@@ -94,6 +95,7 @@ class TaskService final {
   bool pure_;  // the scheme that refuses requirements
   sched::Scheduler scheduler_;
   sched::RequirementsParser requirements_;
+  Packer packer_;
   net::Socket clients_;
   net::Socket engines_;
   EngineChannel channel_;

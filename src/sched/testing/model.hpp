@@ -351,7 +351,7 @@ class Model {
   }
   void fail(int at, FailureKind kind, std::optional<EngineId> engine = {}) {
     ModelTask& task = tasks_[at];
-    fails_.push_back(Fail{task.id, task.client, nullptr, kind, {}, std::move(engine)});
+    fails_.push_back(Fail{task.id, task.client, {}, kind, {}, std::move(engine)});
     task.state = ModelTask::failed;
     task.life.clear();
     task.deadline.reset();
@@ -533,7 +533,7 @@ class Model {
     here_.push_back(engine);
     queue_.erase(at);
     running_.insert(at);
-    dispatches_.push_back(Dispatch{task.id, engine.id, nullptr});
+    dispatches_.push_back(Dispatch{task.id, engine.id, {}});
     if (task.alone) start_limit(engine);
   }
 

@@ -21,7 +21,7 @@ inline const ClientId client("client");
 
 using Actions = std::vector<Action>;
 
-inline Submit submit(const MsgId& id, Requirements wanted = {}) { return {id, client, std::move(wanted), nullptr}; }
+inline Submit submit(const MsgId& id, Requirements wanted = {}) { return {id, client, std::move(wanted), {}}; }
 inline Requirements after(std::vector<MsgId> ids) {
   Requirements wanted;
   wanted.after.ids = std::move(ids);
@@ -70,14 +70,14 @@ inline Requirements limited(Duration time_limit, Duration kill_after, std::int32
   return wanted;
 }
 
-inline Action to(const MsgId& id, const EngineId& engine) { return Dispatch{id, engine, nullptr}; }
+inline Action to(const MsgId& id, const EngineId& engine) { return Dispatch{id, engine, {}}; }
 inline Action forward(const MsgId& id, const EngineId& engine) { return Forward{id, engine, client}; }
 inline Action hide(const MsgId& id, const EngineId& engine, HideReason reason) { return Hide{id, engine, reason}; }
 inline Action recall(const MsgId& id, const EngineId& engine) { return Recall{id, engine}; }
 inline Action interrupt(const MsgId& id, const EngineId& engine) { return Interrupt{id, engine}; }
 inline Action kill(const MsgId& id, const EngineId& engine) { return Kill{id, engine}; }
 inline Action failed(const MsgId& id, FailureKind kind, std::optional<EngineId> engine = {}) {
-  return Fail{id, client, nullptr, kind, "", std::move(engine)};
+  return Fail{id, client, {}, kind, "", std::move(engine)};
 }
 
 /// An engine that can hand tasks back, with properties.

@@ -43,7 +43,7 @@ class Simulation {
     for (std::size_t n = 0; n < jobs.size(); ++n) {
       Requirements wanted;
       wanted.label = jobs[n].label;
-      feed(Submit{MsgId(std::to_string(n)), ClientId("c"), wanted, nullptr});
+      feed(Submit{MsgId(std::to_string(n)), ClientId("c"), wanted, {}});
     }
     constexpr std::size_t kMostSteps = 10'000'000;
     for (std::size_t steps = 0; outcome_.finished < jobs.size() && steps < kMostSteps; ++steps) {
