@@ -77,7 +77,7 @@ class Requests:
         """The bytes of each reply's only buffer; None where a reply has another shape or did not end well."""
 
 class KnownCalls:
-    """Functions that a load-balanced view has sent before, and how. For one state of the view's flags."""
+    """Functions that a view has sent before, and how. For one state of the view's flags."""
 
     def learn(self, function: Any, generation: int, metadata: str, pickle: bytes) -> None:
         """Let submit() take `function` while it stays as it is and `ClientCore.generation` is `generation`."""
@@ -140,8 +140,8 @@ class ClientCore:
     ) -> list[Request]:
         """Send one message to all `engines` (uuids) through the controller's broadcast scheduler; `metadata` names them
         too. Returns a Request for each, or one whose reply is made of all replies if `coalescing`."""
-    def known_calls(self) -> KnownCalls:
-        """For load-balanced apply_requests whose parts repeat."""
+    def known_calls(self, engine: str | None) -> KnownCalls:
+        """For apply_requests whose parts repeat, to the engine with that uuid or, if None, load-balanced ones."""
     def wait(
         self,
         requests: Sequence[Request] | Requests,

@@ -7,22 +7,18 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from operator import attrgetter
-from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import demands, onengine
-from .asyncresult import AsyncResult, result_of_task
+from .asyncresult import AsyncResult
 from .dependency import Dependency
 from .limits import whole_number
 from .mapresult import AsyncMapResult, LazyMapIterator
 from .nearest import hint
 from .partition import Map, check_iterable
 from .recovery import RecoveringResult, RecoveryTask, after_all_failed, chain_of
-from .serialize import PrePickled, call_packer, choice, p5, pack_call
+from .serialize import PrePickled, call_packer, pack_call
 from .view import View, apply_reader, check_callable, deliver, full_name_of, name_of
-
-if TYPE_CHECKING:
-    from ._core import KnownCalls
 
 __all__ = ["LoadBalancedView"]
 
@@ -52,8 +48,6 @@ class LoadBalancedView(View):
         *("priority", "resources", "where", "time_limit", "kill_after", "recovery_task"),
     )
 
-    _calls: KnownCalls | None = None  # of functions that were sent with the flags as they are
-
     def __init__(self, client: Any, targets: Any = None, **flags: Any) -> None:
         self.follow: Any = None
         self.after: Any = None
@@ -82,11 +76,6 @@ class LoadBalancedView(View):
                 raise ValueError(f"timeout must not be negative, but is {timeout!r}")
         chain_of(flags.get("recovery_task"))
         return super().set_flags(**{name: demands.read_flag(name, value) for name, value in flags.items()})
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
-        if name in _DECISIVE:
-            object.__setattr__(self, "_calls", None)
 
     def using(self, **flags: Any) -> LoadBalancedView:
         """A view like this one but for `flags`; its tasks are in the histories of both."""
@@ -168,14 +157,9 @@ class LoadBalancedView(View):
         return known
 
     def _apply(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], block: bool) -> Any:
-        calls = self._calls
-        if calls is not None and not kwargs and choice.is_default():
-            request = calls.submit(f, args)
-            if request is not None:
-                label = self.label
-                result = result_of_task(self.client, request, f.__name__, None if label is None else {"label": label})
-                self._track_task(request.msg_id, result)
-                return deliver(result, True) if block else result
+        short = self._apply_known(f, args, kwargs)
+        if short is not None:
+            return deliver(short, block)
         check_callable(f)
         if self.recovery_task is not None:
             return deliver(self._apply_with_recovery(f, args, kwargs), block)
@@ -186,20 +170,9 @@ class LoadBalancedView(View):
         result = AsyncResult(
             self.client, [request], fname=name_of(f), single=True, reader=apply_reader(codec), known=self._known()
         )
-        if codec is not None and type(f) is FunctionType:
-            self._learn(f, generation, metadata)
+        if codec and self.follow is None and self.after is None and _ATOMS.issuperset(map(type, _flags_of(self))):
+            self._learn(f, generation, metadata, None)
         return deliver(self._track(result), block)
-
-    def _learn(self, f: FunctionType, generation: int, metadata: str) -> None:
-        """Let the next call of `f` take the short way, if nothing that decides how it is sent can change unseen."""
-        if self.follow is not None or self.after is not None or not _ATOMS.issuperset(map(type, _flags_of(self))):
-            return
-        pickled = p5.remembered(f)
-        if pickled is None:
-            return
-        if self._calls is None:
-            self._calls = self.client._core.known_calls()
-        self._calls.learn(f, generation, metadata, pickled)
 
     def _apply_with_recovery(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RecoveringResult:
         chain = chain_of(self.recovery_task)
@@ -342,7 +315,6 @@ class LoadBalancedView(View):
 
 
 _flags_of = attrgetter(*(name for name in LoadBalancedView._flag_names if name not in ("block", "track")))
-_DECISIVE = frozenset({*LoadBalancedView._flag_names, "client"})
 _NAMES_KEPT = 64
 _MAP_OPTIONS = ("block", "chunksize", "ordered", "return_exceptions", "label", "bound")
 _ATOMS = frozenset({type(None), bool, int, float, str})

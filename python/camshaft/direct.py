@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
+from types import NoneType
 from typing import Any
 
 from . import onengine
@@ -26,8 +27,23 @@ class DirectView(View):
     # -- apply and map ------------------------------------------------------------------------------------------------
 
     def _apply(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], block: bool) -> Any:
+        short = self._apply_known(f, args, kwargs)
+        if short is not None:
+            return deliver(short, block)
         check_callable(f)
-        return deliver(self._send(f, args, kwargs, self.targets, self.track), block)
+        result = self._send(f, args, kwargs, self.targets, self.track)
+        if type(self) is DirectView and type(self.targets) is int and type(self.label) in (str, NoneType):
+            self._learn_for(self.targets, f)
+        return deliver(result, block)
+
+    def _learn_for(self, target: int, f: Any) -> None:
+        client = self.client
+        generation = client._core.generation
+        if target < 0 or target not in client._engines():
+            return
+        codec = client._codec([target])
+        if codec is not None:
+            self._learn(f, generation, self._metadata_of_task(codec), client._engines()[target])
 
     def _ids(self, targets: Any) -> tuple[list[int], bool]:
         """(engine ids, whether results are single values) for `targets` (None: the view's)."""
@@ -53,11 +69,14 @@ class DirectView(View):
         )
 
     def _submit(self, number: int, buffers: list[Any], codec: str | None, track: bool) -> Any:
-        metadata = f'{{"codec": "{codec}"}}' if codec else "{}"
-        if self.label is not None:
-            metadata = json.dumps({"codec": codec, "label": self.label} if codec else {"label": self.label})
+        metadata = self._metadata_of_task(codec)
         engine = self.client._engines()[number]
         return self.client._core.submit("mux", "apply_request", "{}", metadata, buffers, engine=engine, track=track)
+
+    def _metadata_of_task(self, codec: str | None) -> str:
+        if self.label is not None:
+            return json.dumps({"codec": codec, "label": self.label} if codec else {"label": self.label})
+        return f'{{"codec": "{codec}"}}' if codec else "{}"
 
     def map(
         self,

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from .asyncresult import AsyncResult, Reader
+from .asyncresult import AsyncResult, Reader, result_of_task
 from .limits import at
 from .metadata import ExecuteReply, read_metadata
 from .nearest import hint
 from .records import trim
 from .replies import read_p5
-from .serialize import PrePickled, Reference, official
+from .serialize import PrePickled, Reference, choice, official, p5
 
 if TYPE_CHECKING:
-    from ._core import Request
+    from ._core import KnownCalls, Request
     from .client import Client
     from .executor import ViewExecutor
     from .mapresult import AsyncMapResult
@@ -48,6 +49,13 @@ class View:
         self.history: list[str] = []
         self._executor: ViewExecutor | None = None
         self.set_flags(**flags)
+
+    _calls: KnownCalls | None = None  # functions that were sent with the flags as they are
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name in self._flag_names or name == "client":
+            object.__setattr__(self, "_calls", None)
 
     # -- flags --------------------------------------------------------------------------------------------------------
 
@@ -127,6 +135,30 @@ class View:
         return parallel(self, dist=dist, block=block, **flags)
 
     # -- sending ------------------------------------------------------------------------------------------------------
+
+    def _apply_known(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncResult | None:
+        """The result of f(*args), sent the short way; None unless `f` was learned and all is as it was then."""
+        calls = self._calls
+        if calls is None or kwargs or not choice.is_default():
+            return None
+        request = calls.submit(f, args)
+        if request is None:
+            return None
+        label = self.label
+        result = result_of_task(self.client, request, f.__name__, None if label is None else {"label": label})
+        self._track_task(request.msg_id, result)
+        return result
+
+    def _learn(self, f: Any, generation: int, metadata: str, engine: str | None) -> None:
+        """Let the next call of `f` take the short way, to `engine` or any, if no change of it can go unseen."""
+        if type(f) is not FunctionType:
+            return
+        pickled = p5.remembered(f)
+        if pickled is None:
+            return
+        if self._calls is None:
+            self._calls = self.client._core.known_calls(engine)
+        self._calls.learn(f, generation, metadata, pickled)
 
     def _track(self, result: Any) -> Any:
         self.history += self.client._register(result)

@@ -237,7 +237,7 @@ class PyClient final {
     return done;
   }
 
-  KnownCalls known_calls() { return {*service_, returned_}; }
+  KnownCalls known_calls(std::optional<std::string> engine) { return {*service_, returned_, std::move(engine)}; }
 
   void watch(const PyRequest& request) { service_->board().watch(request.it); }
 
@@ -384,8 +384,8 @@ void bind_client(nb::module_& module) {
            "engines"_a, "coalescing"_a)
       .def("submit_tasks", &PyClient::submit_tasks, "metadata"_a, "calls"_a,
            "One load-balanced apply_request for the buffers that each item of `calls` gives.")
-      .def("known_calls", &PyClient::known_calls, nb::keep_alive<0, 1>(),
-           "For load-balanced apply_requests whose parts repeat.")
+      .def("known_calls", &PyClient::known_calls, nb::keep_alive<0, 1>(), "engine"_a.none(),
+           "For apply_requests whose parts repeat, to one engine or load-balanced.")
       .def("wait", &PyClient::wait, "requests"_a, "timeout"_a = nb::none(), nb::kw_only(), "outputs"_a = false,
            "any"_a = false)
       .def("watch", &PyClient::watch, "request"_a)

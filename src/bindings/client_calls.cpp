@@ -65,9 +65,11 @@ Blob copy_of(const nb::bytes& bytes) { return Blob::of(std::string(bytes.c_str()
 
 }  // namespace
 
-KnownCalls::KnownCalls(service::ClientService& service, std::shared_ptr<ReturnedBuffers> returned)
+KnownCalls::KnownCalls(service::ClientService& service, std::shared_ptr<ReturnedBuffers> returned,
+                       std::optional<std::string> engine)
     : service_(service),
       returned_(std::move(returned)),
+      engine_(std::move(engine)),
       dumps_(nb::module_::import_("pickle").attr("dumps")),
       no_arguments_(pickled(nb::tuple())) {}
 
@@ -127,7 +129,8 @@ nb::object KnownCalls::submit(nb::handle function, nb::tuple args) {
     if (!is_atom(each.ptr())) return nb::none();
   if (!unchanged(found->second, *parts)) return nb::none();
   service::Submission submission;
-  submission.channel = client::Channel::task;
+  submission.channel = engine_ ? client::Channel::mux : client::Channel::task;
+  if (engine_) submission.engine = *engine_;
   submission.msg_type = "apply_request";
   submission.metadata = found->second.metadata;
   submission.buffers.reserve(2);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import os
 import pickle
 import sys
 import types
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from camshaft import error
 from camshaft.serialize import choice
-from processes import ClusterUnderTest
+from processes import ClusterUnderTest, wait_until
 from processes import at_the_prompt as by_value
 
 
@@ -170,3 +171,36 @@ def test_imported_functions_and_closures_run_again_and_again(view: Any) -> None:
 
     assert [view.apply_sync(by_value(adder(n)), 1) for n in (1, 2, 1, 2)] == [2, 3, 2, 3]
     assert [view.apply_sync(len, (1, 2)) for _ in range(3)] == [2] * 3
+
+
+def test_a_view_of_one_engine_sends_known_functions_to_that_engine(rc: Any) -> None:
+    view = rc[1]
+    f = at_the_prompt(lambda x: x + 1)
+    assert [view.apply_sync(f, n) for n in range(3)] == [1, 2, 3]
+    assert shortly(view, f, 4) == 5
+    result = view.apply_async(f, 1)
+    assert result.get(30) == 2
+    assert result.metadata["engine_id"] == 1
+    assert view.history[-1] == result.msg_ids[0]
+    view.targets = 0
+    assert shortly(view, f, 4) == "long"
+    view.label = "mine"
+    view.apply_sync(f, 1)
+    result = view.apply_async(f, 1)
+    assert result.get(30) == 2
+    assert (result.metadata["engine_id"], result.metadata["label"]) == (0, "mine")
+    many = rc[:]
+    assert many.apply_sync(f, 1) == many.apply_sync(f, 1) == [2] * len(rc)
+
+
+def test_an_engine_that_has_died_gets_no_known_function(cluster: Callable[..., ClusterUnderTest]) -> None:
+    made = cluster(1)
+    view = made.client()[0]
+    f = at_the_prompt(lambda: __import__("os").getpid())
+    pid = view.apply_sync(f)
+    assert shortly(view, f) == pid
+    os.kill(pid, 9)
+    wait_until(lambda: not view.client.ids, "the engine is gone")
+    assert shortly(view, f) == "long"
+    with pytest.raises((error.NoEnginesRegistered, IndexError)):
+        view.apply_sync(f)

@@ -127,7 +127,7 @@ class FakeCore:
     def submit_tasks(self, metadata, calls):
         return [self.submit("task", "apply_request", "{}", metadata, buffers) for buffers in calls]
 
-    def known_calls(self):
+    def known_calls(self, engine):
         return NothingKnown()
 
     def release(self, order=None):
