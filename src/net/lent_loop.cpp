@@ -73,7 +73,7 @@ void LentLoop::stop() {
 
 void LentLoop::nudge() {
   const Holder holder = holder_.load();
-  if (holder == Holder::guest || holder == Holder::long_guest) loop_.wake();
+  if (holder == Holder::guest || holder == Holder::long_guest) loop_.post([] {});
 }
 
 }  // namespace camshaft::net

@@ -75,11 +75,13 @@ class Loop final {
     Duration period;  // 0 = once
     std::function<void()> handler;
   };
-  void serve(Watch& watch);
+  bool serve(Watch& watch);
   void rebuild_descriptors();
-  bool ask_sockets();
-  bool ask_for_a_while(Duration patience, Duration most);
-  void drain_events(Socket& socket);
+  bool ask_used_sockets();
+  bool poll_descriptors(Duration wait);
+  bool poll_for_a_while(Duration patience, Duration most);
+  bool drain_events(Socket& socket);
+  bool drain_events(Watch& watch);
   bool fire_timers();
   bool run_posted();
 

@@ -171,15 +171,23 @@ int Socket::port(std::size_t nth) const {
 }
 
 void Socket::connect(const std::string& endpoint) {
+  ++uses_;
   if (zmq_connect(handle_, endpoint.c_str()) != 0)
     throw NetError(fmt::format("cannot connect to {}: {}", endpoint, zmq_strerror(zmq_errno())));
 }
 
-void Socket::disconnect(const std::string& endpoint) { zmq_disconnect(handle_, endpoint.c_str()); }
+void Socket::disconnect(const std::string& endpoint) {
+  ++uses_;
+  zmq_disconnect(handle_, endpoint.c_str());
+}
 
-void Socket::abandon() { set(handle_, ZMQ_LINGER, 0); }
+void Socket::abandon() {
+  ++uses_;
+  set(handle_, ZMQ_LINGER, 0);
+}
 
 Sent Socket::send(const Frames& frames) {
+  ++uses_;
   for (std::size_t i = 0; i < frames.size(); ++i) {
     zmq_msg_t message;
     init_message(message, frames[i]);
@@ -206,6 +214,7 @@ std::optional<Frames> Socket::receive() {
 }
 
 std::optional<Received> Socket::receive_with_descriptor() {
+  ++uses_;
   zmq_msg_t first;
   zmq_msg_init(&first);
   int got;
@@ -255,6 +264,7 @@ std::optional<Received> Socket::receive_with_descriptor() {
 }
 
 std::optional<SocketEvent> Socket::next_event() {
+  ++monitor_uses_;
   // Two frames: 16 bits of event and 32 bits of value, then the endpoint (zmq_socket_monitor(3)).
   zmq_msg_t frame;
   zmq_msg_init(&frame);

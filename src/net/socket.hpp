@@ -4,6 +4,7 @@
 // Errors: constructors throw NetError (bad address, address in use); send() and receive() report by value.
 #pragma once
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -98,10 +99,14 @@ class Socket final {
 
   void* handle() const { return handle_; }
   void* monitor_handle() const { return monitor_; }
+  /// Grow with all that may have used up what the sockets' descriptors told (zmq_getsockopt(3), ZMQ_FD).
+  std::uint64_t uses() const { return uses_; }
+  std::uint64_t monitor_uses() const { return monitor_uses_; }
 
  private:
   void* handle_;
   void* monitor_ = nullptr;
+  std::uint64_t uses_ = 0, monitor_uses_ = 0;
   std::vector<std::string> endpoints_;
 };
 
