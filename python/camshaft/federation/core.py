@@ -169,9 +169,9 @@ class FederatedCore:
                 return made
             made.add(place, self.cores[place].submit_tasks(route[place], block))
 
-    def known_calls(self) -> FederatedCalls:
-        """As of a ClientCore; for tasks that any member may get, which is what a view asks it for."""
-        return FederatedCalls(self)
+    def known_calls(self, engine: str | None) -> FederatedCalls:
+        """As of a ClientCore; without an engine, for tasks that any member may get."""
+        return FederatedCalls(self, engine)
 
     def submit_broadcast(
         self,
@@ -299,22 +299,24 @@ class FederatedCore:
 class FederatedCalls:
     """What KnownCalls is: those of each member, one of which is chosen for each call."""
 
-    def __init__(self, core: FederatedCore) -> None:
+    def __init__(self, core: FederatedCore, engine: str | None) -> None:
         self._core = core
-        self._members = [one.known_calls() for one in core.cores]
-        self._places = range(len(self._members))
+        self._engine = engine
+        self._places = range(len(core.cores)) if engine is None else [core._home(engine)]
+        self._members = {place: core.cores[place].known_calls(engine) for place in self._places}
 
     def learn(self, function: Any, generation: int, metadata: str, pickle: bytes) -> None:
         """As of KnownCalls, unless engines came or went since `generation`, or not every member may get the task."""
         generations = [core.generation for core in self._core.cores]
-        anywhere = self._core._route(metadata) == dict.fromkeys(self._places, metadata)
+        anywhere = self._engine or self._core._route(metadata) == dict.fromkeys(self._places, metadata)
         if anywhere and self._core.generation == generation:
-            for calls, own in zip(self._members, generations, strict=True):
-                calls.learn(function, own, metadata, pickle)
+            for place, calls in self._members.items():
+                calls.learn(function, generations[place], metadata, pickle)
 
     def submit(self, function: Any, args: tuple[Any, ...]) -> Request | None:
         """As of KnownCalls."""
-        return self._members[self._core._spread.choose(self._places)].submit(function, args)
+        place = self._core._spread.choose(self._places) if self._engine is None else self._places[0]
+        return self._members[place].submit(function, args)
 
 
 class FederatedNotifier:
