@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -260,3 +262,17 @@ def test_S3_22_a_member_may_be_the_originals(
         assert rc[:].apply_sync(at_the_prompt(lambda n: n + 1), 2) == [3, 3]
         assert rc.load_balanced_view().map_sync(at_the_prompt(lambda n: n + 1), range(20)) == list(range(1, 21))
         assert set(rc.queue_status()) == {0, 1, "unassigned"}
+
+
+def test_known_functions_go_to_the_engine_of_the_view(fc: ipp.FederatedClient) -> None:
+    code = (lambda: __import__("os").getpid()).__code__
+    f = types.FunctionType(code, vars(sys.modules["__main__"]), "f")
+    f.__module__ = "__main__"
+    for number, pid in zip(fc.ids, fc[:].apply_sync(os.getpid), strict=True):
+        view = fc[number]
+        assert [view.apply_sync(f) for _ in range(3)] == [pid] * 3
+        assert view._calls is not None
+        known = view._calls.submit(f, ())
+        assert known is not None
+        assert fc._core.wait([known], 30)
+        assert known.status == "ok"
