@@ -26,7 +26,7 @@ namespace camshaft::service {
 namespace {
 
 // Waking a sleeping thread costs more than passing on a task: scheduler and relay look for more for so long.
-constexpr Duration kStayAwake = std::chrono::microseconds(100);
+constexpr Duration kStayAwake = std::chrono::microseconds(200);
 
 template <class T>
 T value_or_throw(Result<T> result) {
