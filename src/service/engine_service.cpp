@@ -34,8 +34,8 @@ constexpr std::chrono::microseconds kAging = std::chrono::hours(1);
 constexpr std::int64_t kHighestPriority = 1'000'000;
 // How the controller's scheduler calls itself towards engines: what comes from it is a task.
 constexpr std::string_view kScheduler = "task_out";
-// Waking a thread takes longer than many tasks: so long after a task, the interpreter and the io thread look for more.
-// It is more than it takes a caller to get the reply and to make the next call.
+// Waking a thread takes longer than many tasks: so long after one, about a caller's way to its next call, the interpreter
+// and the io thread look for more.
 constexpr Duration kStayAwake = std::chrono::microseconds(250);
 // So long after the interpreter has left it alone, the io thread cares for the loop again.
 constexpr Duration kLease = std::chrono::milliseconds(1);
