@@ -34,8 +34,7 @@ constexpr std::chrono::microseconds kAging = std::chrono::hours(1);
 constexpr std::int64_t kHighestPriority = 1'000'000;
 // How the controller's scheduler calls itself towards engines: what comes from it is a task.
 constexpr std::string_view kScheduler = "task_out";
-// Waking a thread takes longer than many tasks: so long after one, about a caller's way to its next call, the interpreter
-// and the io thread look for more.
+// Waking a thread takes longer than many tasks: so long after one, both threads look for the caller's next.
 constexpr Duration kStayAwake = std::chrono::microseconds(250);
 // So long after the interpreter has left it alone, the io thread cares for the loop again.
 constexpr Duration kLease = std::chrono::milliseconds(1);
