@@ -48,7 +48,7 @@ test-official: programs ## run the original's own test modules, as they are in i
 
 chaos: programs ## kill, stop and cut off the processes of a cluster at work, many times; prints what became of every task
 	@CAMSHAFT_CHAOS_CUT=30 $(PYTHON) -m pytest -q -p no:cacheprovider tests/chaos/test_network.py
-	@CAMSHAFT_CHAOS_TASKS=20000 $(PYTHON) -m pytest -q -p no:cacheprovider tests/chaos/test_many_tasks.py
+	@CAMSHAFT_CHAOS_TASKS=20000 CAMSHAFT_CHAOS_SEED=$$(od -An -N2 -tu2 /dev/urandom | tr -d ' ') $(PYTHON) -m pytest -q -p no:cacheprovider tests/chaos/test_many_tasks.py
 	@PYTHONPATH=tests $(PYTHON) -m chaos.chaos --rounds 20
 
 BENCH_PYTHON := build/bench-venv/bin/python

@@ -277,15 +277,7 @@ void Hub::strand(TimePoint now, WallTime wall) {
     const Load& engine = *pending_.find(id)->engine;
     const std::string why = fmt::format("Engine {} died while running task {}{}{}", to_int(engine.number),
                                         py_repr(id.value), engine.why.empty() ? "" : ": ", engine.why);
-    const Json header{{"engine", engine.uuid.value}, {"date", format_sortable_date(wall)}};
-    const Json metadata{{"engine", engine.uuid.value}, {"status", "error"}};
-    finish({.id = std::move(id),
-            .engine = engine.uuid,
-            .status = Status::error,
-            .header = Blob::of(json_text(header)),
-            .metadata = Blob::of(json_text(metadata)),
-            .content = Blob::of(json_text(error_content({"EngineError", why})))},
-           wall);
+    fail(std::move(id), engine.uuid, why, wall);
   }
   next_strand_.reset();
   for (auto& [uuid, load] : loads_) {
@@ -358,18 +350,52 @@ void Hub::give_up(WallTime now) {
   std::vector<std::pair<std::uint64_t, MsgId>> left;
   pending_.each([&](MsgId id, const Pending& task) { left.emplace_back(task.order, std::move(id)); });
   std::sort(left.begin(), left.end());
-  const Json header{{"date", format_sortable_date(now)}};
   for (auto& [order, id] : left) {
-    const PyError error{"EngineError",
-                        fmt::format("The controller was stopped before task {} ended", py_repr(id.value))};
-    finish({.id = std::move(id),
-            .engine = {},
-            .status = Status::error,
-            .header = Blob::of(json_text(header)),
-            .metadata = Blob::of_static(R"({"status": "error"})"),
-            .content = Blob::of(json_text(error_content(error)))},
-           now);
+    const std::string why = fmt::format("The controller was stopped before task {} ended", py_repr(id.value));
+    fail(std::move(id), EngineId(), why, now);
   }
+}
+
+std::vector<MsgId> Hub::direct_requests(const EngineId& uuid) const {
+  const auto engine = loads_.find(uuid);
+  if (engine == loads_.end() || engine->second.queue == 0) return {};
+  std::vector<std::pair<std::uint64_t, MsgId>> found;
+  pending_.each([&](MsgId id, const Pending& task) {
+    if (task.queue == Queue::mux && task.engine == &engine->second) found.emplace_back(task.order, std::move(id));
+  });
+  std::sort(found.begin(), found.end());
+  std::vector<MsgId> ids;
+  for (auto& [order, id] : found) ids.push_back(std::move(id));
+  return ids;
+}
+
+void Hub::attach(const std::vector<MsgId>& ids, const EngineId& uuid) {
+  Load* engine = find_load(uuid);
+  if (!engine) return;
+  for (const MsgId& id : ids)
+    if (Pending* task = pending_.find(id)) attach(*task, engine);
+}
+
+std::size_t Hub::end(const std::vector<MsgId>& ids, const EngineId& engine, const std::string& why, WallTime now) {
+  std::size_t ended = 0;
+  for (const MsgId& id : ids) {
+    if (!pending_.contains(id)) continue;
+    fail(id, engine, fmt::format("Task {} {}", py_repr(id.value), why), now);
+    ++ended;
+  }
+  return ended;
+}
+
+void Hub::fail(MsgId id, const EngineId& engine, const std::string& why, WallTime now) {
+  Json header{{"date", format_sortable_date(now)}}, metadata{{"status", "error"}};
+  if (!engine.empty()) header["engine"] = metadata["engine"] = engine.value;
+  finish({.id = std::move(id),
+          .engine = engine,
+          .status = Status::error,
+          .header = Blob::of(json_text(header)),
+          .metadata = Blob::of(json_text(metadata)),
+          .content = Blob::of(json_text(error_content({"EngineError", why})))},
+         now);
 }
 
 void Hub::record(MuxReply event, WallTime now) { finish(std::move(event.reply), now); }

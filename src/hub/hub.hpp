@@ -102,6 +102,13 @@ class Hub {
   void expect(const EngineState& state, TimePoint now);
   /// A task that an earlier controller has left unfinished: it is pending here, and its record is in the store.
   void resume(const MsgId& id, Queue queue);
+  /// What is pending of the engine's direct requests, in the order in which they came.
+  std::vector<MsgId> direct_requests(const EngineId& engine) const;
+  /// Pending tasks of an earlier controller are with this engine: they end when it does. No engine of that name has
+  /// been here: they stay as they are.
+  void attach(const std::vector<MsgId>& ids, const EngineId& engine);
+  /// Tasks that are still pending end with an EngineError: "Task '...' <why>". Returns how many did.
+  std::size_t end(const std::vector<MsgId>& ids, const EngineId& engine, const std::string& why, WallTime now);
   /// The controller stops: what is pending ends with an error, so that nobody takes it up later.
   void give_up(WallTime now);
   std::vector<Action> handle(const Event& event, TimePoint now, WallTime wall);
@@ -163,6 +170,7 @@ class Hub {
   void bury(TimePoint now, std::vector<Action>& out);
   void attach(Pending& task, Load* engine);
   void finish(Reply reply, WallTime now);
+  void fail(MsgId id, const EngineId& engine, const std::string& why, WallTime now);
   Load* find_load(const EngineId& uuid);
   void learn(const RegistrationRequested& request, std::vector<Action>& out);
   void unsettle(const EngineId& uuid, TimePoint until);

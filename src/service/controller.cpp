@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -27,6 +28,21 @@ namespace {
 
 // Waking a sleeping thread costs more than passing on a task: scheduler and relay look for more for so long.
 constexpr Duration kStayAwake = std::chrono::microseconds(200);
+
+// So much longer than for an engine is waited for clients to send again what never arrived: two minutes by default.
+constexpr int kDirectPatience = 4;
+
+const char* why_ended(sched::DirectEnded::Why why) {
+  switch (why) {
+    case sched::DirectEnded::Why::lost:
+      return "has run, but its result was lost when the connection to the controller broke";
+    case sched::DirectEnded::Why::never_arrived:
+      return "was lost on its way to the engine when a connection broke, and its client has not sent it again";
+    case sched::DirectEnded::Why::engine_missing:
+      break;
+  }
+  return "was under way when the controller was lost, and its engine did not come back";
+}
 
 template <class T>
 T value_or_throw(Result<T> result) {
@@ -95,6 +111,7 @@ struct Controller::Parts {
   void keep_journal();
   void take_up_tasks();
   TaskResume::Records recorded_replies();
+  DirectResume::Listener direct_listener();
   void remove_files();
   void deliver(std::vector<Traffic> traffic) { hub->record(std::move(traffic)); }
   HubListeners listeners();
@@ -247,7 +264,9 @@ HubListeners Controller::Parts::listeners() {
         });
         task_loop.post([this, engine_id, why = std::move(why)] { tasks->engine_left(engine_id, why); });
       },
-      [this](const EngineId& engine_id) { task_loop.post([this, engine_id] { tasks->engine_returned(engine_id); }); },
+      [this](const EngineId& engine_id, std::vector<MsgId> direct) {
+        task_loop.post([this, engine_id, direct = std::move(direct)] { tasks->engine_returned(engine_id, direct); });
+      },
       [this] { hub_loop.stop(); },
       [this](std::function<void()> then) {
         relay_loop.post([this, then = std::move(then)]() mutable {
@@ -303,7 +322,7 @@ void Controller::Parts::expect_engines() {
   // Requests that come before the engine does wait for it, as for one that is known.
   for (const EngineId& uuid : engines) relay->expect(uuid);
   hub->expect(*state);
-  tasks->resume().expect(std::move(engines), (config.max_misses + 1) * config.heart_period);
+  tasks->resume().expect(std::move(engines), config.engine_wait());
 }
 
 // Where nobody may come back, nobody will ask.
@@ -319,8 +338,24 @@ void Controller::Parts::keep_journal() {
 void Controller::Parts::take_up_tasks() {
   auto left = read_earlier_tasks(config.records, signer);
   if (!left) return log.warning("the tasks of the controller before are not taken up: {}", left.error().message);
-  for (const EarlierRecord& record : left->records) hub->resume(record.id, record.queue);
+  std::map<EngineId, std::vector<MsgId>> direct;
+  for (const EarlierRecord& record : left->records) {
+    hub->resume(record.id, record.queue);
+    if (record.queue == hub::Queue::mux) direct[record.engine].push_back(record.id);
+  }
+  for (const auto& [engine_id, ids] : direct) tasks->resume().direct().watch(engine_id, ids);
   tasks->restore(std::move(*left));
+}
+
+// Direct requests that a break may have lost: see docs/operations-recovery.md.
+DirectResume::Listener Controller::Parts::direct_listener() {
+  return {[this](sched::DirectHeld held) {
+            hub_loop.post([this, held = std::move(held)] { hub->direct_held(held.ids, held.engine); });
+          },
+          [this](sched::DirectEnded ended) {
+            hub_loop.post(
+                [this, ended = std::move(ended)] { hub->direct_ended(ended.ids, ended.engine, why_ended(ended.why)); });
+          }};
 }
 
 // A client that asks what became of its tasks gets the replies that are on record.
@@ -371,6 +406,7 @@ void Controller::Parts::remove_files() {
 Controller::Controller(ControllerConfig config, const Clock& clock, Log& log)
     : parts_(std::make_unique<Parts>(std::move(config), clock, log)) {
   parts_->keep_journal();
+  parts_->tasks->resume().direct().use(parts_->direct_listener(), kDirectPatience * parts_->config.engine_wait());
   if (parts_->earlier) parts_->expect_engines();
   if (parts_->earlier) parts_->take_up_tasks();
   parts_->tasks->resume().use(parts_->recorded_replies());

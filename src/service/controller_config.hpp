@@ -50,6 +50,8 @@ struct ControllerConfig {
   Duration heart_period = std::chrono::milliseconds(3000);
   int max_misses = 10;
   Duration registration_timeout = std::chrono::seconds(30);
+  /// For engines of the controller before.
+  Duration engine_wait() const { return (max_misses + 1) * heart_period; }
 
   RecordOptions records;  // what it remembers, and where
 };

@@ -88,6 +88,13 @@ void HubService::expect(const hub::EngineState& state) {
   schedule_tick();
 }
 
+void HubService::direct_ended(const std::vector<MsgId>& ids, const EngineId& engine, const std::string& why) {
+  const std::size_t ended = hub_.end(ids, engine, why, loop_.clock().wall());
+  for (const MsgId& id : ids) watchers_.ended(id, loop_.clock().now());
+  answer_watchers();
+  if (ended > 0) log_.info("{} direct requests of engine {} have ended: each {}", ended, engine.value, why);
+}
+
 void HubService::restore() {
   const auto text = wire::read_file(engine_state_file_);
   if (!text) return log_.warning("nothing to restore: {}", text.error().message);
@@ -267,7 +274,7 @@ void HubService::perform(const hub::EngineRegistered& action) {
 }
 
 void HubService::perform(const hub::EngineReturned& action) {
-  listeners_.engine_returned(action.uuid);
+  listeners_.engine_returned(action.uuid, hub_.direct_requests(action.uuid));
   log_.info("engine {} has connected again", action.uuid.value);
 }
 

@@ -60,7 +60,8 @@ struct HubListeners {
       engine_joined;
   std::function<void(const EngineId&, std::string properties)> engine_changed;
   std::function<void(const EngineId&, std::string why)> engine_left;  // why: "" or how its process ended
-  std::function<void(const EngineId&)> engine_returned;  // it was registered all the time, but out of reach
+  /// It was registered all the time, but out of reach: its direct requests may have been lost.
+  std::function<void(const EngineId&, std::vector<MsgId> direct)> engine_returned;
   std::function<void()> shut_down;
   /// Calls back on the hub's thread once all traffic seen so far has been recorded.
   std::function<void(std::function<void()>)> catch_up;
@@ -94,6 +95,9 @@ class HubService final {
   void expect(const hub::EngineState& state);
   /// A task of the controller before that has not ended; its record is in the store.
   void resume(const MsgId& id, hub::Queue queue) { hub_.resume(id, queue); }
+  /// These direct requests are with this engine after all, or will have no reply.
+  void direct_held(const std::vector<MsgId>& ids, const EngineId& engine) { hub_.attach(ids, engine); }
+  void direct_ended(const std::vector<MsgId>& ids, const EngineId& engine, const std::string& why);
   /// The end: what has no result is on record as failed.
   void give_up() { hub_.give_up(loop_.clock().wall()); }
   void record(std::vector<Traffic> traffic);

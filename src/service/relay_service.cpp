@@ -60,8 +60,11 @@ void PairRelay::refuse(const EngineId& engine, const Frames& frames) {
   const std::string why =
       fmt::format("engine {} is not connected to this controller (it died or was never registered)", engine.value);
   // As a relayed reply would look: the client's routing id, then the engine's identity.
-  clients_.send(origin_.message({request->parts.identities[1], request->parts.identities[0]}, reply,
-                                request->parts.header, wire::error_content("EngineError", why)));
+  Frames answer = origin_.message({request->parts.identities[1], request->parts.identities[0]}, reply,
+                                  request->parts.header, wire::error_content("EngineError", why),
+                                  fmt::format(R"({{"status":"error","engine":{}}})", wire::quote(engine.value)));
+  clients_.send(answer);
+  if (on_reply) on_reply(std::move(answer));
 }
 
 RelayService::RelayService(net::Context& context, net::Loop& loop, const ChannelAddresses& mux,

@@ -25,8 +25,10 @@ std::optional<wire::Message> await(Loopback& net, Peer& peer) {
 struct RelayTest : ::testing::Test {
   Loopback net;
   int outputs = 0;
+  std::vector<Frames> replies;  // that the hub hears of
   RelayTap tap() {
     RelayTap t;
+    t.mux_reply = [this](Frames frames) { replies.push_back(std::move(frames)); };
     t.output = [this](Frames) { ++outputs; };
     return t;
   }
@@ -65,6 +67,10 @@ TEST_F(RelayTest, AnUnknownEngineIsAnsweredForAtOnce) {
   EXPECT_EQ(reply->header.msg_type, "apply_reply");
   EXPECT_THAT(reply->parts.content.str(), HasSubstr("EngineError"));
   EXPECT_THAT(reply->parts.content.str(), HasSubstr("nobody"));
+  ASSERT_EQ(replies.size(), 1u);  // or it would be pending on record
+  const auto recorded = wire::decode(replies[0], Loopback::signer()).value();
+  EXPECT_EQ(wire::parent_id(recorded.parts.parent.view()), id);
+  EXPECT_EQ(wire::parse_reply_status(recorded.parts.metadata.view())->status, "error");
 }
 
 TEST_F(RelayTest, ARequestWaitsForAnEngineThatIsStillConnecting) {

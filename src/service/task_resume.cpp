@@ -59,6 +59,7 @@ void TaskResume::engine_back(const EngineId& engine) {
   reconciler_.engine_back(engine, can_answer(engine), actions);
   perform(std::move(actions));
   if (can_answer(engine)) check(engine);
+  direct_.engine_back(engine, can_answer(engine));
 }
 
 void TaskResume::engine_gone(const EngineId& engine) {
@@ -67,6 +68,7 @@ void TaskResume::engine_gone(const EngineId& engine) {
   std::vector<sched::ReconcilerAction> actions;
   reconciler_.engine_gone(engine, actions);
   perform(std::move(actions));
+  direct_.engine_gone(engine);
 }
 
 void TaskResume::send_question(const EngineId& engine, wire::ResumeAsk ask) {
@@ -117,6 +119,7 @@ void TaskResume::engine_answers(const wire::Message& answer) {
     return log_.warning("task: dropped an engine's answer: {}", fates ? "no sender" : fates.error().message);
   const EngineId engine(answer.parts.identities.front().str());
   if (fates->round == kCheck) return settle_in_flight(engine, *fates);
+  if (fates->round == DirectResume::kRound) return direct_.engine_answers(engine, *fates);
   std::vector<sched::ReconcilerAction> actions;
   reconciler_.answered(engine, fates->round, {fates->held, fates->done, fates->lost}, actions);
   perform(std::move(actions));

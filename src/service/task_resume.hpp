@@ -17,6 +17,7 @@
 #include "net/loop.hpp"
 #include "sched/reconciler.hpp"
 #include "sched/scheduler.hpp"
+#include "service/direct_resume.hpp"
 #include "service/dispatch_journal.hpp"
 #include "service/earlier_tasks.hpp"
 #include "service/origin.hpp"
@@ -44,7 +45,12 @@ class TaskResume final {
   using Records = std::function<void(std::vector<MsgId>, ClientId, std::function<void(Found)>)>;
 
   TaskResume(net::Loop& loop, Origin& origin, sched::Scheduler& scheduler, Hooks hooks, Log& log)
-      : loop_(loop), origin_(origin), scheduler_(scheduler), hooks_(std::move(hooks)), log_(log) {}
+      : loop_(loop),
+        origin_(origin),
+        scheduler_(scheduler),
+        hooks_(std::move(hooks)),
+        log_(log),
+        direct_(loop, [this](const EngineId& engine, wire::ResumeAsk ask) { send_question(engine, std::move(ask)); }) {}
 
   void use(Records records) { records_ = std::move(records); }
   /// Knows what was sent to engines that do not come back. Without it, they may have run everything.
@@ -68,6 +74,9 @@ class TaskResume final {
   void restore(std::vector<EarlierTask> tasks);
   /// Whether it is open where some of them are.
   bool restoring() const { return restore_round_.has_value(); }
+
+  /// Direct requests do not come this way, but questions to engines do.
+  DirectResume& direct() { return direct_; }
 
   void engine_back(const EngineId& engine);
   void engine_gone(const EngineId& engine);
@@ -110,6 +119,7 @@ class TaskResume final {
   Log& log_;
   Records records_;
   std::unique_ptr<DispatchJournal> journal_;
+  DirectResume direct_;
   sched::Reconciler reconciler_;
   std::unordered_map<std::uint64_t, Question> questions_;  // by round
   std::unordered_map<MsgId, EarlierTask> restoring_;       // tasks of restore(), until its round is over

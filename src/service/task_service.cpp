@@ -114,6 +114,12 @@ void TaskService::engine_left(const EngineId& engine, const std::string& why) {
   resume_.engine_gone(engine);
 }
 
+void TaskService::engine_returned(const EngineId& engine, const std::vector<MsgId>& direct) {
+  bodies_.engine_lacks(engine);
+  resume_.direct().watch(engine, direct);
+  resume_.engine_back(engine);
+}
+
 void TaskService::restore(EarlierTasks earlier) {
   for (const auto& [id, success] : earlier.done) scheduler_.remember(id, success);
   resume_.restore(std::move(earlier.tasks));

@@ -46,11 +46,9 @@ class TaskService final {
   void engine_changed(const EngineId& engine, std::string_view properties);
   /// `why`: how its process ended, or "".
   void engine_left(const EngineId& engine, const std::string& why = "");
-  /// What was sent to the engine may have been lost: its connection broke, and it is back.
-  void engine_returned(const EngineId& engine) {
-    bodies_.engine_lacks(engine);
-    resume_.engine_back(engine);
-  }
+  /// What was sent to the engine may have been lost: its connection broke, and it is back. `direct`: the direct
+  /// requests among that.
+  void engine_returned(const EngineId& engine, const std::vector<MsgId>& direct = {});
   TaskResume& resume() { return resume_; }
   /// Takes up what an earlier controller has left unfinished.
   void restore(EarlierTasks earlier);

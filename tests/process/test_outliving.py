@@ -27,10 +27,12 @@ rc = camshaft.Client(connection, timeout=30)
 rc.wait_for_engines(2, timeout=60)
 
 def note(runs, n, seconds):
-    import time
+    import os, time
     with open(runs, "a") as file:
         file.write(f"{n}\\n")
     time.sleep(seconds)
+    while os.path.exists(runs + ".hold"):
+        time.sleep(0.01)
     return -n
 
 note.__module__ = "__main__"
@@ -63,9 +65,19 @@ def runs(path: Path) -> list[int]:
     return sorted(int(line) for line in path.read_text().split()) if path.exists() else []
 
 
+def hold(log: Path) -> Path:
+    """As long as this file is there, tasks do not end."""
+    return log.with_name(log.name + ".hold")
+
+
 def leave(site: ClusterUnderTest, folder: Path, name: str, count: int, seconds: float) -> tuple[str, Path, Path]:
-    """A client that submits and is gone: its session, its runs and the file it has written."""
+    """A client that submits and is gone: its session, its runs and the file it has written.
+
+    Of "left.midway", the first tasks wait until the file that `hold` names is gone.
+    """
     kept, log = folder / name, folder / f"{name}.runs"
+    if name == "left.midway":
+        hold(log).touch()
     arguments = [str(site.client_file), str(log), str(kept), str(count), str(seconds)]
     user = site.processes.start([sys.executable, "-c", LEAVING_CLIENT, *arguments])
     wait_until(lambda: "session" in user.output or not user.running, "the client to submit")
@@ -136,8 +148,10 @@ def test_tasks_of_clients_that_are_gone_go_on_after_a_crash(cluster: Start, tmp_
     args = [option, "--sqlitedb", "--hwm=1"]
     site = cluster(2, controller_args=args, cluster_id="night")
     session, log, kept = leave(site, tmp_path, "left.midway", 150, 0.05)
+    wait_until(lambda: len(runs(log)) > 0, "tasks to run")
     site.controller.kill()
     assert 0 < len(runs(log)) < 150
+    hold(log).unlink()
     after = cluster(0, controller_args=args, cluster_id="night")
     client: Any = camshaft.Client(cluster_id="night", timeout=30)
     after.clients.append(client)
@@ -155,6 +169,7 @@ def test_a_controller_that_was_stopped_leaves_nothing_to_take_up(cluster: Start,
     site = cluster(2, controller_args=args, cluster_id="night")
     session, log, _ = leave(site, tmp_path, "left.midway", 100, 0.1)
     site.controller.stop()
+    hold(log).unlink()
     after = cluster(0, controller_args=args, cluster_id="night")
     client: Any = after.client(engines=2)
     client[:].apply_sync(abs, -1)  # what ran has ended
@@ -196,3 +211,54 @@ def test_what_was_acknowledged_is_on_record(cluster: Start, synchronous: str) ->
         ((count,),) = db.execute('SELECT count(*) FROM "ipython-tasks"')
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert count == 3000
+
+
+LEAVING_DIRECT_CLIENT = """
+import sys, time
+import camshaft
+
+rc = camshaft.Client(sys.argv[1], timeout=30)
+rc.wait_for_engines(1, timeout=60)
+
+def hold(gate):
+    import os, time
+    while not os.path.exists(gate):
+        time.sleep(0.01)
+    return "opened"
+
+hold.__module__ = "__main__"
+sent = rc[0].apply_async(hold, sys.argv[2])
+while not rc.db_query({"msg_id": sent.msg_ids[0]}, keys=["msg_id"]):
+    pass
+print("sent", sent.msg_ids[0], flush=True)
+time.sleep(600)
+"""
+
+
+def test_direct_requests_that_nobody_has_end(cluster: Start, tmp_path: Path) -> None:
+    """Of a client that is gone: what its engine has goes on; what never arrived, or went with an engine, ends."""
+    args = ["--restore", "--sqlitedb", "--ping=250"]  # so that eleven seconds are waited for clients
+    site = cluster(1, controller_args=args)
+    gate = tmp_path / "gate"
+    user = site.processes.start([sys.executable, "-c", LEAVING_DIRECT_CLIENT, str(site.client_file), str(gate)])
+    wait_until(lambda: "sent" in user.output or not user.running, "the client to submit")
+    held = user.output.partition("sent ")[2].strip()
+    assert held, user.output
+    user.kill()
+    site.controller.kill()
+    # As if the controller had died with them on its hands.
+    (file,) = site.profile_dir.glob("tasks-*.db")
+    with contextlib.closing(sqlite3.connect(file)) as db, db:
+        for name, engine in (("never-arrived", None), ("engine-missing", "camshaft-gone")):
+            db.execute('CREATE TEMP TABLE lost AS SELECT * FROM "ipython-tasks" WHERE msg_id = ?', [held])
+            db.execute("UPDATE lost SET msg_id = ?, engine_uuid = coalesce(?, engine_uuid)", [name, engine])
+            db.execute('INSERT INTO "ipython-tasks" SELECT * FROM lost')
+            db.execute("DROP TABLE lost")
+    client: Any = cluster(0, controller_args=args).client(engines=1)
+    for name, why in (("never-arrived", "was lost on its way"), ("engine-missing", "was under way when")):
+        with pytest.raises(camshaft.RemoteError, match=f"EngineError.*Task '{name}' {why}"):
+            client.get_result(name).get(PATIENCE)
+    assert client.db_query({"completed": None}, keys=["msg_id"]) == [{"msg_id": held}]
+    assert client.queue_status(verbose=False)[client.ids[0]]["queue"] == 1
+    gate.touch()
+    assert client.get_result(held).get(PATIENCE) == "opened"
