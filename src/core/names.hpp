@@ -1,5 +1,5 @@
 // core/names.hpp: names that many tasks share, kept once each: who submitted a task, for instance.
-// Thread: one. Owns: each name while somebody has its number. Errors: none.
+// Thread: one. Owns: each name while somebody has its number, and the one that was taken last. Errors: none.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -16,10 +16,11 @@ class Names {
  public:
   /// The number of the name, for one user more.
   std::uint32_t take(std::string_view name) {
-    if (last_ < entries_.size() && entries_[last_].users > 0 && *entries_[last_].name == name) {
+    if (is_last(name)) {
       ++entries_[last_].users;  // most come many at a time
       return last_;
     }
+    if (last_kept()) forget(last_);
     auto at = numbers_.find(name);
     const bool fresh = at == numbers_.end();
     if (fresh) at = numbers_.emplace(std::string(name), 0).first;
@@ -38,7 +39,7 @@ class Names {
 
   /// The number of the name, if somebody has it.
   std::optional<std::uint32_t> find(std::string_view name) const {
-    if (last_ < entries_.size() && entries_[last_].users > 0 && *entries_[last_].name == name) return last_;
+    if (is_last(name)) return entries_[last_].users > 0 ? std::optional(last_) : std::nullopt;
     const auto at = numbers_.find(name);
     return at == numbers_.end() ? std::nullopt : std::optional(at->second);
   }
@@ -48,15 +49,12 @@ class Names {
 
   /// One user less.
   void drop(std::uint32_t number) {
-    Entry& entry = entries_[number];
-    if (--entry.users > 0) return;
-    numbers_.erase(numbers_.find(*entry.name));
-    entry.name = nullptr;
-    free_.push_back(number);
+    // The last one is likely to be wanted next, where one task at a time comes and goes.
+    if (--entries_[number].users == 0 && number != last_) forget(number);
   }
 
   const std::string& operator[](std::uint32_t number) const { return *entries_[number].name; }
-  std::size_t size() const { return numbers_.size(); }
+  std::size_t size() const { return numbers_.size() - (last_kept() ? 1 : 0); }
 
  private:
   struct Entry {
@@ -67,6 +65,19 @@ class Names {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
   };
+  bool is_last(std::string_view name) const {
+    return last_ < entries_.size() && entries_[last_].name != nullptr && *entries_[last_].name == name;
+  }
+  // Whether the last name has no user.
+  bool last_kept() const {
+    return last_ < entries_.size() && entries_[last_].name != nullptr && entries_[last_].users == 0;
+  }
+  void forget(std::uint32_t number) {
+    numbers_.erase(numbers_.find(*entries_[number].name));
+    entries_[number].name = nullptr;
+    free_.push_back(number);
+  }
+
   std::unordered_map<std::string, std::uint32_t, Hash, std::equal_to<>> numbers_;
   std::vector<Entry> entries_;  // by number
   std::vector<std::uint32_t> free_;

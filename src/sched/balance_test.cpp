@@ -5,6 +5,7 @@
 
 #include <iostream>
 
+#include "sched/testing/script.hpp"
 #include "sched/testing/simulation.hpp"
 
 namespace camshaft::sched {
@@ -92,6 +93,18 @@ TEST(HwmAuto, EnginesThatCannotHandBackGetOneAtATime) {
   const auto automatic = Simulation(Options{}, 2, 200us, false).run(jobs);
   EXPECT_EQ(automatic.makespan, Simulation(Options{.hwm = 1}, 2, 200us, false).run(jobs).makespan);
   EXPECT_EQ(automatic.recalled, 0u);
+}
+
+// What an engine handed back at once had no time to last.
+TEST(HwmAuto, ATaskThatWasHandedBackTellsNoDuration) {
+  testing::Script s;
+  s.feed(testing::ours(testing::e0));
+  s.feed(testing::submit(testing::a));
+  for (int n = 1; n <= 3; ++n) {
+    const Finished handed_back{testing::a, testing::e0, Outcome::recalled, 1us};
+    ASSERT_EQ(s.feed(handed_back, testing::t0 + n * 1ms).back(), testing::to(testing::a, testing::e0));
+  }
+  EXPECT_EQ(s.feed(testing::submit(testing::b), testing::t0 + 4ms), testing::Actions{});
 }
 
 }  // namespace

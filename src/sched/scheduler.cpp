@@ -238,7 +238,8 @@ void Scheduler::on(Finished&& event) {
   Engine& engine = engines_[at];
   const Serial serial = engine.serial;
   Task& task = tasks_[slot];
-  if (event.took && options_.hwm == kAutoHwm && engine.recalls) {
+  const bool ran = event.outcome == Outcome::ok || event.outcome == Outcome::error;  // what did not says nothing
+  if (ran && event.took && options_.hwm == kAutoHwm && engine.recalls) {
     const Micros took = micros(*event.took);
     engine.credit.answered(there->expected, took, there->alone, micros(now_ - there->sent));
     durations_.learn(task.label, serial, took);

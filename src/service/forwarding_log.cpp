@@ -63,8 +63,8 @@ void ForwardingLog::write(Level level, std::string_view line) {
   near_.write(level, line);
   const std::lock_guard lock(mutex_);
   if (over_) return;
-  wire::LogRecord& record = waiting_.emplace_back(source_, level, std::string(line.substr(0, kLongest)));
-  bytes_ += record.text.size() + kOverhead;
+  waiting_.push_back({source_, level, std::string(line.substr(0, kLongest))});
+  bytes_ += waiting_.back().text.size() + kOverhead;
   while (bytes_ > kMostBytes) {
     bytes_ -= waiting_.front().text.size() + kOverhead;
     waiting_.pop_front();

@@ -54,7 +54,7 @@ def test_scale_loses_nothing(processes: Processes, tmp_path) -> None:
         assert view.apply_sync(abs, -1) == 1
         assert cluster.scale_sync(0) == []
         assert len(cluster.scale_sync(1)) == 1
-        with pytest.raises(ValueError, match="not negative"):
+        with pytest.raises(ValueError, match="at least 0"):
             cluster.scale_sync(-1)
 
 

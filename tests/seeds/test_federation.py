@@ -6,6 +6,7 @@ import os
 import sys
 import types
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import camshaft as ipp
@@ -167,7 +168,17 @@ def test_S3_22_targets_and_dependencies_choose_the_member(fc: ipp.FederatedClien
     assert set(on_gpu.engine_id) == {5}
 
 
-def test_S3_22_questions_are_put_to_all(fc: ipp.FederatedClient, pair: Pair, gate: Any) -> None:
+@at_the_prompt
+def say_and_hold(folder: str, gate: str) -> None:
+    import os
+    import time
+
+    open(f"{folder}/held-{os.getpid()}", "w").close()
+    while not os.path.exists(gate):
+        time.sleep(0.01)
+
+
+def test_S3_22_questions_are_put_to_all(fc: ipp.FederatedClient, pair: Pair, gate: Any, tmp_path: Path) -> None:
     view = fc.load_balanced_view()
     results = [view.apply_async(abs, -n) for n in range(8)]
     assert [result.get() for result in results] == list(range(8))
@@ -193,7 +204,8 @@ def test_S3_22_questions_are_put_to_all(fc: ipp.FederatedClient, pair: Pair, gat
     assert not set(ids) & set(fc.hub_history())
     other.close()
 
-    held = fc[:].apply_async(gate.hold, gate.path)
+    held = fc[:].apply_async(say_and_hold, str(tmp_path), gate.path)
+    wait_until(lambda: len([*tmp_path.glob("held-*")]) == len(fc), "all engines to be held")
     waiting = [view.apply_async(abs, n) for n in range(20)]
     texts = fc.why(waiting)
     assert len(texts) == 20

@@ -185,7 +185,8 @@ class Model {
     }
     const int at = known->second;
     ModelEngine& engine = *find(tasks_[at].life);
-    if (e.took && options_.hwm == kAutoHwm && engine.recalls) {
+    const bool ran = e.outcome == Outcome::ok || e.outcome == Outcome::error;
+    if (ran && e.took && options_.hwm == kAutoHwm && engine.recalls) {
       const Micros took = micros(*e.took);
       engine.credit.answered(tasks_[at].expected, took, tasks_[at].alone, micros(now_ - tasks_[at].sent));
       durations_.learn(label_fingerprint(tasks_[at].wanted.label), static_cast<std::uint32_t>(engine.serial), took);
