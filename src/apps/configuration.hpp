@@ -1,5 +1,5 @@
-// apps/configuration.hpp: the configuration files of a profile, ip{cluster,controller,engine,logger}_config.{py,json}, which
-// the Python of the engines evaluates (python -m camshaft.config). It is only started when a file says something.
+// apps/configuration.hpp: the configuration files of a profile, ip{cluster,controller,engine,logger}_config.{py,json},
+// which the Python of the engines evaluates (python -m camshaft.config). It is only started when a file says something.
 // Thread: any; waits for Python. Owns: nothing. Errors: one line that names the file.
 #pragma once
 #include <span>

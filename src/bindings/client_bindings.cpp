@@ -134,9 +134,12 @@ class PyClient final {
   std::size_t pending() const { return service_->board().pending(); }
   const char* reach() const {
     switch (service_->board().reach()) {
-      case service::Reach::here: return "here";
-      case service::Reach::away: return "away";
-      case service::Reach::lost: break;
+      case service::Reach::here:
+        return "here";
+      case service::Reach::away:
+        return "away";
+      case service::Reach::lost:
+        break;
     }
     return "lost";
   }
@@ -372,7 +375,8 @@ void bind_client(nb::module_& module) {
       .def_prop_ro("session", &PyClient::session)
       .def_prop_ro("task_scheme", &PyClient::task_scheme)
       .def_prop_ro("closed", &PyClient::closed)
-      .def_prop_ro("generation", &PyClient::generation, "Grows with each engine that joins or leaves, and when `reach` changes.")
+      .def_prop_ro("generation", &PyClient::generation,
+                   "Grows with each engine that joins or leaves, and when `reach` changes.")
       .def_prop_ro("reach", &PyClient::reach,
                    "'here' while the controller is connected, 'away' while it is waited for, 'lost' once given up.")
       .def_prop_ro("pending", &PyClient::pending, "How many requests have no reply yet.")
