@@ -38,6 +38,7 @@ def alive(pid: int) -> bool:
 
 @mine
 def describe() -> dict[str, Any]:
+    import contextlib
     import gc
     import os
     import random
@@ -45,10 +46,24 @@ def describe() -> dict[str, Any]:
     import sys
     import tempfile
     import threading
+    import time
 
-    def kind_of(descriptor: str) -> str:
-        target = os.readlink(f"/proc/self/fd/{descriptor}")
-        return "log" if target.endswith(".log") else target.partition(":")[0]
+    def kinds() -> list[str]:
+        found = []
+        for descriptor in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(FileNotFoundError):  # that of this listing, or of a connection that is being made
+                target = os.readlink(f"/proc/self/fd/{descriptor}")
+                found.append("log" if target.endswith(".log") else target.partition(":")[0])
+        return sorted(found)
+
+    def settled() -> list[str]:
+        found: list[str] = []
+        for _ in range(100):
+            before, found = found, kinds()
+            if before == found:
+                break
+            time.sleep(0.05)
+        return found
 
     return {
         "pid": os.getpid(),
@@ -69,7 +84,7 @@ def describe() -> dict[str, Any]:
         "stdout": os.readlink("/proc/self/fd/1"),
         "stderr": os.readlink("/proc/self/fd/2"),
         "main": threading.current_thread() is threading.main_thread(),
-        "open": sorted(kind_of(n) for n in os.listdir("/proc/self/fd")[:-1]),
+        "open": settled(),
     }
 
 
