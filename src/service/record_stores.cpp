@@ -44,8 +44,10 @@ Result<std::unique_ptr<RecordKeeper>> mongo_keeper(RecordOptions options, const 
   log.info("task records are kept in MongoDB, in its database {}", mongo.database);
   const auto again = [load = *load, mongo] { return load(mongo); };
   const std::size_t limit = std::min(options.buffer_limit, hub::kMongoBufferLimit);
-  return std::unique_ptr<RecordKeeper>(std::make_unique<DatabaseKeeper>(
-      std::move(store).value(), again, DatabaseKeeper::Options{.buffer_limit = limit}, clock, log));
+  // A server may be slower than the tasks and there is no file to wait in: twice this may be in memory.
+  const DatabaseKeeper::Options keeper{.queue_bytes = std::size_t{48} << 20, .buffer_limit = limit};
+  return std::unique_ptr<RecordKeeper>(
+      std::make_unique<DatabaseKeeper>(std::move(store).value(), again, keeper, clock, log));
 }
 
 }  // namespace
