@@ -60,7 +60,7 @@ OTHER_PARAMETERS = {
     ("Cluster.start_engines", "kwargs"): "options of launchers belong to the Cluster: engine_options",
     ("Cluster.start_controller_sync", "kwargs"): "as start_controller",
     ("Cluster.start_engines_sync", "kwargs"): "as start_engines",
-    ("Cluster.stop_engine", "engine_id"): "raised NotImplementedError; the id comes first here too",
+    ("Cluster.stop_engine", "engine_id"): "in the original it only raises an error; the id comes first here too",
     ("Cluster.restart_engine", "engine_id"): "as stop_engine",
     ("Cluster.signal_engine", "engine_id"): "as stop_engine",
 }
