@@ -5,7 +5,7 @@
 namespace camshaft::sched {
 namespace {
 
-constexpr std::size_t kCells = 1u << 14;
+constexpr std::size_t kFewestCells = 1u << 8, kMostCells = 1u << 14;
 constexpr std::uint32_t kNoEngine = 0;         // serials start at 1: the row for any engine
 constexpr std::uint32_t kMostTasks = 1024;     // what an engine can lose at worst
 constexpr std::uint64_t kWorthHiding = 100;    // round trips are hidden behind tasks not so many times as long
@@ -18,8 +18,6 @@ std::uint32_t mix(std::uint32_t label, std::uint32_t engine) {
   hash *= 0xbf58476d1ce4e5b9ull;
   return static_cast<std::uint32_t>(hash >> 32);
 }
-
-std::size_t cell_of(std::uint32_t tag) { return tag & (kCells - 1); }
 
 }  // namespace
 
@@ -35,6 +33,9 @@ std::uint32_t label_fingerprint(std::string_view label) {
   return hash == 0 ? 1 : hash;
 }
 
+/// Where a tag belongs: the number of cells is a power of two.
+std::size_t Durations::cell_of(std::uint32_t tag) const { return tag & (cells_.size() - 1); }
+
 Micros Durations::expected(std::uint32_t label, std::uint32_t engine) const {
   if (cells_.empty()) return kUnknown;
   for (const std::uint32_t where : {engine, kNoEngine}) {
@@ -46,15 +47,27 @@ Micros Durations::expected(std::uint32_t label, std::uint32_t engine) const {
 }
 
 void Durations::learn(std::uint32_t label, std::uint32_t engine, Micros took) {
-  if (cells_.empty()) cells_.resize(kCells);
+  if (used_ * 8 >= cells_.size() && cells_.size() < kMostCells) grow();
   for (const std::uint32_t where : {engine, kNoEngine}) {
     const std::uint32_t tag = mix(label, where);
     Cell& cell = cells_[cell_of(tag)];
     if (cell.expected == 0 || cell.tag != tag) {
+      if (cell.expected == 0) ++used_;
       cell = {tag, took};
     } else {
       cell.expected = static_cast<Micros>((std::uint64_t{cell.expected} * 3 + took + 3) / 4);
     }
+  }
+}
+
+void Durations::grow() {
+  std::vector<Cell> before(std::max(kFewestCells, cells_.size() * 2));
+  before.swap(cells_);
+  used_ = 0;
+  for (const Cell& cell : before) {
+    if (cell.expected == 0) continue;
+    cells_[cell_of(cell.tag)] = cell;  // two that had cells of their own still have: the lower bits tell them apart
+    ++used_;
   }
 }
 

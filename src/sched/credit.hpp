@@ -1,6 +1,6 @@
 // sched/credit.hpp: how many tasks an engine may hold at a time when hwm is auto: as many as keep it busy while an
 // answer and the next task are under way, and one only when its tasks are so long that this does not matter.
-// Thread: one. Owns: expected durations by label and engine, in a table of fixed size: who falls out is measured anew.
+// Thread: one. Owns: expected durations by label and engine, in a table of bounded size: who falls out is measured anew.
 // Errors: none. All arithmetic is on whole microseconds, so that the same events give the same decisions everywhere.
 #pragma once
 #include <cstddef>
@@ -31,7 +31,10 @@ class Durations {
     std::uint32_t tag = 0;
     Micros expected = 0;  // 0: the cell is free
   };
-  std::vector<Cell> cells_;  // empty until the first measurement
+  std::size_t cell_of(std::uint32_t tag) const;
+  void grow();
+  std::vector<Cell> cells_;  // empty until the first measurement; then eight for each in use, so that few share one
+  std::size_t used_ = 0;
 };
 
 /// The account of one engine.

@@ -29,6 +29,15 @@ TEST(Durations, FollowAChangeInAFewTasks) {
   EXPECT_LT(durations.expected(0, 1), 20u);
 }
 
+TEST(Durations, ManyLabelsAndEnginesAreRemembered) {
+  Durations durations;
+  for (std::uint32_t engine = 1; engine <= 1000; ++engine) durations.learn(7, engine, 1000 + engine);
+  int known = 0;
+  for (std::uint32_t engine = 1; engine <= 1000; ++engine)
+    known += durations.expected(7, engine) == 1000 + engine ? 1 : 0;
+  EXPECT_GT(known, 850);  // some share a cell, and the one that came last has it
+}
+
 TEST(Durations, LabelsAreToldApart) {
   EXPECT_EQ(label_fingerprint(""), 0u);
   EXPECT_NE(label_fingerprint("a"), 0u);

@@ -22,23 +22,28 @@ void Outboxes::add(const std::string& peer, wire::Parts message) {
   const auto box = boxes_.find(peer);
   const bool together = box != boxes_.end() && wire::fits_batch(message);
   if (!together) {
-    if (box != boxes_.end()) send(peer, box->second);
+    if (box != boxes_.end()) send(peer, box->second.batch);
     post_.send(peer, wire::encode({Blob::of(peer)}, std::move(message), post_.signer()));
     return;
   }
-  if (box->second.empty()) waiting_.push_back(peer);
-  box->second.add(std::move(message));
-  if (box->second.full()) send(peer, box->second);
+  auto& [batch, waits] = box->second;
+  if (!std::exchange(waits, true)) waiting_.push_back(peer);
+  batch.add(std::move(message));
+  if (batch.full()) send(peer, batch);
 }
 
 void Outboxes::flush() {
-  for (const std::string& peer : waiting_)
-    if (const auto box = boxes_.find(peer); box != boxes_.end()) send(peer, box->second);
+  for (const std::string& peer : waiting_) {
+    const auto box = boxes_.find(peer);
+    if (box == boxes_.end()) continue;
+    box->second.waits = false;
+    send(peer, box->second.batch);
+  }
   waiting_.clear();
 }
 
-void Outboxes::send(const std::string& peer, wire::Batch& box) {
-  if (!box.empty()) post_.send(peer, box.take({Blob::of(peer)}, post_.header, post_.signer()));
+void Outboxes::send(const std::string& peer, wire::Batch& batch) {
+  if (!batch.empty()) post_.send(peer, batch.take({Blob::of(peer)}, post_.header, post_.signer()));
 }
 
 }  // namespace camshaft::service

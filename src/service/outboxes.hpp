@@ -30,14 +30,19 @@ class Outboxes final {
   /// Sends `message`, whose identities do not name the peer, now or at the next flush(). Order per peer is kept.
   void add(const std::string& peer, wire::Parts message);
   void flush();
+  /// How many peers the next flush() will look at.
+  std::size_t waiting() const { return waiting_.size(); }
 
  private:
-  using Boxes = std::unordered_map<std::string, wire::Batch>;  // by peer: exactly those that read batches
-  void send(const std::string& peer, wire::Batch& box);
+  struct Box {
+    wire::Batch batch;
+    bool waits = false;  // its peer is in waiting_
+  };
+  void send(const std::string& peer, wire::Batch& batch);
 
   Post post_;
-  Boxes boxes_;
-  std::vector<std::string> waiting_;  // peers whose box has got its first message since the last flush
+  std::unordered_map<std::string, Box> boxes_;  // by peer: exactly those that read batches
+  std::vector<std::string> waiting_;            // peers whose box got something since the last flush, each once
 };
 
 }  // namespace camshaft::service

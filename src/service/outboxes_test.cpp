@@ -78,6 +78,20 @@ TEST_F(OutboxesTest, AFullEnvelopeLeavesAtOnce) {
   EXPECT_EQ(sent.size(), 2u);
 }
 
+TEST_F(OutboxesTest, APeerThatGetsVeryMuchInARoundIsRememberedOnce) {
+  outboxes.learn("a");
+  for (std::size_t n = 0; n < 10 * wire::kBatchMessages; ++n) outboxes.add("a", message(std::to_string(n)));
+  EXPECT_EQ(outboxes.waiting(), 1u);
+  outboxes.add("a", message("last"));
+  sent.clear();
+  outboxes.flush();
+  EXPECT_EQ(ids_sent(), (Ids{"a:last"}));
+  EXPECT_EQ(outboxes.waiting(), 0u);
+  outboxes.add("a", message("next"));
+  outboxes.flush();
+  EXPECT_EQ(ids_sent(), (Ids{"a:next"}));
+}
+
 TEST_F(OutboxesTest, WhatWaitsForAForgottenPeerIsDropped) {
   outboxes.learn("a");
   outboxes.add("a", message("1"));
