@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -22,6 +24,8 @@ class Parcel {
 
   /// The frames, which share the parcel's bytes.
   Frames frames() const;
+  /// One of them, for as long as a parcel of this message is there.
+  std::string_view frame(std::size_t index) const;
   bool empty() const { return at_ == nullptr; }
   long use_count() const { return at_.use_count(); }
   /// Equal when the frames are, however they are kept.
@@ -29,19 +33,22 @@ class Parcel {
 
  private:
   friend class Packer;
-  static constexpr std::uint32_t kWhole = ~std::uint32_t{0};
+  static constexpr std::uint16_t kWhole = ~std::uint16_t{0};
   struct Whole {
-    std::uint32_t kind;
+    std::uint16_t kind;
     Payload frames;
   };
-  /// In front of the bytes of a packed message: how many frames, and where each is, as seen from here.
+  /// In front of the bytes of a packed message: how many frames, where this is in its piece, and where each frame is.
   struct Packed {
-    std::uint32_t frames;
+    std::uint16_t frames;  // kWhole: this is a Whole
+    std::uint16_t here;
   };
   struct Place {
-    std::int32_t from;
-    std::uint32_t size;
+    std::uint16_t from;
+    std::uint16_t size;
   };
+  const Payload* whole() const;  // null: it is packed
+  std::span<const std::byte> packed_bytes(std::size_t index) const;
   explicit Parcel(std::shared_ptr<const void> at) : at_(std::move(at)) {}
 
   std::shared_ptr<const void> at_;  // a Whole or a Packed
@@ -54,6 +61,10 @@ class Packer {
  public:
   /// The same frames. Messages of more than kMostBytes are left as they are: nothing large is copied.
   Parcel pack(Frames frames);
+  /// The same; nothing for messages of more than kMostBytes.
+  std::optional<Parcel> copy(const Frames& frames);
+  /// Gives back what no message needs.
+  void tidy();
 
   static constexpr std::size_t kPieceBytes = std::size_t{64} << 10;
   static constexpr std::size_t kMostBytes = std::size_t{8} << 10;

@@ -29,6 +29,8 @@ TEST(Parcel, PackedOrNotItIsTheSame) {
   const Parcel packed = packer.pack(frames);
   EXPECT_EQ(packed.frames(), frames);
   EXPECT_EQ(packed, Parcel(frames));
+  for (const Parcel& one : {packed, Parcel(frames)})
+    for (std::size_t i = 0; i < frames.size(); ++i) EXPECT_EQ(one.frame(i), frames[i].view());
   EXPECT_FALSE(packed == packer.pack(frames_of({"client", "", "<IDS|MSG>", "other"})));
 }
 
@@ -45,6 +47,7 @@ TEST(Parcel, LargeMessagesAreNotCopied) {
   Packer packer;
   const Frames frames = frames_of({"small", std::string(Packer::kMostBytes, 'x')});
   EXPECT_EQ(packer.pack(frames).frames()[1].bytes.data(), frames[1].bytes.data());
+  EXPECT_EQ(packer.copy(frames), std::nullopt);
 }
 
 TEST(Parcel, FramesOutliveTheirPayloadAndThePacker) {
@@ -78,6 +81,18 @@ TEST(Parcel, ManyComeAndGoAndTheirMemoryWithThem) {
     EXPECT_LE(pages::mapped() - before, 2 * Packer::kPieceBytes);
   }
   EXPECT_EQ(pages::mapped(), before);
+}
+
+TEST(Parcel, ATidyPackerKeepsWhatIsInUse) {
+  Packer packer;
+  const std::size_t before = pages::mapped();
+  Parcel one = packer.pack(frames_of({"one"}));
+  packer.tidy();
+  EXPECT_EQ(packer.pack(frames_of({"one"})).frames()[0].bytes.data(), one.frames()[0].bytes.data());
+  one = Parcel();
+  packer.tidy();
+  EXPECT_EQ(pages::mapped(), before);
+  EXPECT_EQ(packer.pack(frames_of({"two"})).frames(), frames_of({"two"}));
 }
 
 TEST(Parcel, AFewAtATimeUseTheSameMemoryAgain) {

@@ -79,6 +79,22 @@ void Loop::forget(int descriptor) {
 
 void Loop::after_round(std::function<void()> handler) { after_round_.push_back(std::move(handler)); }
 
+void Loop::after_work(Duration pause, std::function<void()> handler) {
+  enum class State { idle, armed, done };  // done: in the round that has called the handler, which is no work
+  const auto state = std::make_shared<State>(State::idle);
+  after_round([this, state, pause, handler = std::move(handler)] {
+    if (*state == State::done) {
+      *state = State::idle;
+    } else if (*state == State::idle) {
+      *state = State::armed;
+      at(clock_.now() + pause, [state, handler] {
+        *state = State::done;
+        handler();
+      });
+    }
+  });
+}
+
 TimerId Loop::at(TimePoint when, std::function<void()> handler) {
   const TimerId id{next_timer_++};
   timers_.emplace(when, Timer{id, Duration::zero(), std::move(handler)});

@@ -39,6 +39,9 @@ class Loop final {
   void forget(int descriptor);
   /// Calls `handler` after each round that handled anything: the place to flush what a batch of messages produced.
   void after_round(std::function<void()> handler);
+  /// Calls `handler` every `pause` while there is work, and once when it has ended: the place to tidy up after a burst.
+  /// An idle loop stays asleep.
+  void after_work(Duration pause, std::function<void()> handler);
 
   TimerId at(TimePoint when, std::function<void()> handler);
   TimerId every(Duration period, std::function<void()> handler);

@@ -146,6 +146,26 @@ TEST_F(LoopTest, DeliversMessagesAndEndsEachBusyRoundWithTheFlush) {
   EXPECT_THAT(seen_, ElementsAre("a", "b", "c", "flush")) << "a batch is flushed once";
 }
 
+TEST_F(LoopTest, TidiesUpAfterWorkAndThenSleeps) {
+  loop_.after_work(seconds(1), note("tidy"));
+  clock_.advance(seconds(5));
+  EXPECT_FALSE(loop_.run_once(Duration::zero()));
+  for (int n = 0; n < 3; ++n) {
+    loop_.post(note("work"));
+    EXPECT_TRUE(loop_.run_once(Duration::zero()));
+  }
+  clock_.advance(seconds(1));
+  EXPECT_TRUE(loop_.run_once(Duration::zero()));
+  EXPECT_THAT(seen_, ElementsAre("work", "work", "work", "tidy"));
+  clock_.advance(seconds(5));
+  EXPECT_FALSE(loop_.run_once(Duration::zero())) << "tidying is no work to tidy up after";
+  loop_.post(note("more"));
+  EXPECT_TRUE(loop_.run_once(Duration::zero()));
+  clock_.advance(seconds(1));
+  EXPECT_TRUE(loop_.run_once(Duration::zero()));
+  EXPECT_THAT(seen_, ElementsAre("work", "work", "work", "tidy", "more", "tidy"));
+}
+
 TEST_F(LoopTest, ABusySocketDoesNotStarveTheOthers) {
   Context context;
   Socket busy(context, {.type = SocketType::pull, .bind = {"inproc://busy"}});

@@ -32,6 +32,9 @@ sched::Outcome outcome_of(const wire::ReplyStatus& status) {
   return status.status == "aborted" ? sched::Outcome::aborted : sched::Outcome::error;
 }
 
+constexpr Duration kTidyAfter = std::chrono::seconds(1);
+constexpr std::size_t kUsualActions = 64;  // of one event: the room that more took is given back
+
 bool is_ours(const EngineId& engine) { return engine.value.starts_with("camshaft-"); }
 
 }  // namespace
@@ -84,6 +87,10 @@ TaskService::TaskService(net::Context& context, net::Loop& loop, const std::stri
   loop.after_round([this] {
     to_engines_.flush();
     to_clients_.flush();
+  });
+  loop.after_work(kTidyAfter, [this] {
+    if (actions_.capacity() > kUsualActions) std::vector<sched::Action>().swap(actions_);
+    packer_.tidy();
   });
 }
 

@@ -101,7 +101,7 @@ class TaskService final {
   TaskResume resume_;
   TaskBodies bodies_;
   wire::Message* reply_ = nullptr;      // the reply that the current event is about
-  std::vector<sched::Action> actions_;  // of the current event; kept for its memory
+  std::vector<sched::Action> actions_;  // of the current event; kept for its memory, if that is little
   std::optional<TimePoint> tick_at_;
   net::TimerId tick_{};
   Tally dropped_;

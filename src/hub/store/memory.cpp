@@ -17,19 +17,16 @@ Result<Done> MemoryStore::write(std::span<Write> batch) {
 }
 
 void MemoryStore::insert(TaskRecord record) {
-  if (const auto known = index_.find(record.id.value); known != index_.end()) {
-    if (!known->second->second.record.stub() || record.stub()) {
+  if (const auto known = index_.find(std::string_view(record.id.value)); known != index_.end()) {
+    const auto at = *known;
+    if (!at->second.stub() || record.stub()) {
       ++ignored_;
       return;
     }
-    TaskRecord stub = std::move(known->second->second.record);
+    TaskRecord stub = at->second.record();
     merge_into_stub(stub, std::move(record));
     record = std::move(stub);
-    // The index looks at the id where it stands, so it goes first.
-    bytes_ -= known->second->second.bytes;
-    const auto at = known->second;
-    index_.erase(known);
-    records_.erase(at);
+    drop(at);
   }
   add(std::move(record));
   cull();
@@ -44,37 +41,45 @@ void MemoryStore::add(TaskRecord record) {
   }
   const std::size_t bytes = footprint(record);
   // Records come in order of submission but for clocks that disagree: the end is the right place nearly always.
-  const auto at = records_.emplace_hint(records_.end(), Order(when, ++arrivals_), Entry{std::move(record), bytes});
-  index_.emplace(at->second.record.id.value, at);
+  const auto at = records_.emplace_hint(
+      records_.end(), Order(when, ++arrivals_),
+      Entry{.open = std::make_unique<TaskRecord>(std::move(record)), .packed = {}, .bytes = bytes});
+  index_.insert(at);
   bytes_ += bytes;
 }
 
 void MemoryStore::update(Update given) {
-  auto known = index_.find(given.id.value);
+  auto known = index_.find(std::string_view(given.id.value));
   if (known == index_.end() && given.or_stub) {
     TaskRecord stub;
     stub.id = given.id;
     add(std::move(stub));
     cull();
-    known = index_.find(given.id.value);
+    known = index_.find(std::string_view(given.id.value));
   }
   if (known == index_.end()) {
     ++ignored_;
     return;
   }
-  Entry& entry = known->second->second;
   const bool grows = !std::holds_alternative<Dispatched>(given.change);
-  apply(entry.record, std::move(given.change));
+  const bool ends = std::holds_alternative<Finished>(given.change);
+  Entry& entry = (*known)->second;
+  if (!entry.open) entry.open = std::make_unique<TaskRecord>(std::exchange(entry.packed, {})->record());
+  apply(*entry.open, std::move(given.change));
   if (grows) {
-    resize(entry);
+    const std::size_t bytes = footprint(*entry.open);
+    bytes_ = bytes_ - entry.bytes + bytes;
+    entry.bytes = bytes;
+    if (ends) pack(entry);
     cull();
   }
 }
 
-void MemoryStore::resize(Entry& entry) {
-  const std::size_t bytes = footprint(entry.record);
-  bytes_ = bytes_ - entry.bytes + bytes;
-  entry.bytes = bytes;
+/// Packs the record of an entry whose task has ended, if it is small.
+void MemoryStore::pack(Entry& entry) {
+  if (entry.open->stub()) return;  // a request may still come for it
+  entry.packed = PackedRecord::pack(packer_, *entry.open);
+  if (entry.packed) entry.open.reset();
 }
 
 void MemoryStore::cull() {
@@ -92,26 +97,32 @@ void MemoryStore::cull() {
 
 MemoryStore::Records::iterator MemoryStore::drop(Records::iterator at) {
   bytes_ -= at->second.bytes;
-  index_.erase(at->second.record.id.value);
+  index_.erase(index_.find(at));
   return records_.erase(at);
 }
 
 Result<State> MemoryStore::state(const MsgId& id) {
-  const auto known = index_.find(id.value);
+  const auto known = index_.find(std::string_view(id.value));
   if (known == index_.end()) return State::unknown;
-  return known->second->second.record.completed ? State::completed : State::pending;
+  const Entry& entry = (*known)->second;
+  return !entry.open || entry.open->completed ? State::completed : State::pending;
 }
 
 Result<std::optional<TaskRecord>> MemoryStore::get(const MsgId& id) {
-  const auto known = index_.find(id.value);
+  const auto known = index_.find(std::string_view(id.value));
   if (known == index_.end()) return std::optional<TaskRecord>();
-  return std::optional(known->second->second.record);
+  return std::optional((*known)->second.record());
 }
 
 Result<Done> MemoryStore::visit(const Filter& filter, FieldSet, const Visitor& visit) {
   for (const bool stubs : {false, true}) {
     for (const auto& [order, entry] : records_) {
-      if (entry.record.stub() == stubs && filter.matches(entry.record)) visit(entry.record);
+      if (entry.stub() != stubs) continue;
+      if (entry.open) {
+        if (filter.matches(*entry.open)) visit(*entry.open);
+      } else if (const TaskRecord record = entry.packed->record(); filter.matches(record)) {
+        visit(record);
+      }
     }
   }
   return Done{};
@@ -119,14 +130,14 @@ Result<Done> MemoryStore::visit(const Filter& filter, FieldSet, const Visitor& v
 
 Result<Done> MemoryStore::remove(std::span<const MsgId> ids) {
   for (const MsgId& id : ids) {
-    if (const auto known = index_.find(id.value); known != index_.end()) drop(known->second);
+    if (const auto known = index_.find(std::string_view(id.value)); known != index_.end()) drop(*known);
   }
   return Done{};
 }
 
 Result<Done> MemoryStore::remove(const Filter& filter) {
   for (auto at = records_.begin(); at != records_.end();) {
-    at = filter.matches(at->second.record) ? drop(at) : std::next(at);
+    at = filter.matches(at->second.record()) ? drop(at) : std::next(at);
   }
   return Done{};
 }
@@ -142,9 +153,10 @@ void MemoryStore::check() const {
   require(index_.size() == records_.size(), "index and records differ in number");
   std::size_t bytes = 0;
   for (const auto& [order, entry] : records_) {
-    const auto known = index_.find(entry.record.id.value);
-    require(known != index_.end() && &known->second->second == &entry, "the index misses a record");
-    require(entry.bytes == footprint(entry.record), "a record has another size");
+    const auto known = index_.find(entry.id());
+    require(known != index_.end() && &(*known)->second == &entry, "the index misses a record");
+    require((entry.open == nullptr) == entry.packed.has_value(), "a record is neither open nor packed, or both");
+    require(entry.bytes == footprint(entry.record()), "a record has another size");
     bytes += entry.bytes;
   }
   require(bytes == bytes_, "the sum of sizes is wrong");

@@ -4,9 +4,13 @@
 // Errors: none; culled records and updates that came too late are counted.
 #pragma once
 #include <map>
-#include <unordered_map>
+#include <memory>
+#include <memory_resource>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
+#include "hub/store/packed_record.hpp"
 #include "hub/store/store.hpp"
 
 namespace camshaft::hub {
@@ -35,22 +39,37 @@ class MemoryStore final : public Store {
 
  private:
   struct Entry {
-    TaskRecord record;
-    std::size_t bytes;  // its footprint
+    std::unique_ptr<TaskRecord> open;    // one that is likely to change, or too large to be packed
+    std::optional<PackedRecord> packed;  // any other
+    std::size_t bytes;                   // its footprint
+    std::string_view id() const { return open ? std::string_view(open->id.value) : packed->id(); }
+    bool stub() const { return open && open->stub(); }  // packed ones have ended, so that they were asked for
+    TaskRecord record() const { return open ? *open : packed->record(); }
   };
   using Order = std::pair<WallTime, std::uint64_t>;  // submission, then arrival; stubs take the youngest time there is
-  using Records = std::map<Order, Entry>;
+  using Records = std::pmr::map<Order, Entry>;
+  /// Records by id, each looked at where it stands just now: open or packed.
+  struct ById {
+    using is_transparent = void;
+    static std::string_view id(std::string_view text) { return text; }
+    static std::string_view id(const Records::iterator& at) { return at->second.id(); }
+    std::size_t operator()(const auto& one) const { return std::hash<std::string_view>()(id(one)); }
+    bool operator()(const auto& a, const auto& b) const { return id(a) == id(b); }
+  };
 
   void insert(TaskRecord record);
   void update(Update given);
   void add(TaskRecord record);
-  void resize(Entry& entry);
+  void pack(Entry& entry);
   void cull();
   Records::iterator drop(Records::iterator at);
 
   Limits limits_;
-  Records records_;
-  std::unordered_map<std::string_view, Records::iterator> index_;  // keys are views of the records' own ids
+  Packer packer_;
+  // What stays for long lies together, and not here and there among what the heap gives out for a moment.
+  std::pmr::unsynchronized_pool_resource nodes_;
+  Records records_{&nodes_};
+  std::pmr::unordered_set<Records::iterator, ById, ById> index_{&nodes_};
   std::uint64_t arrivals_ = 0;
   std::size_t bytes_ = 0;  // sum over records_
   std::uint64_t culled_ = 0;

@@ -72,6 +72,38 @@ TEST_P(StoreContract, KeepsEveryFieldAsItWas) {
   EXPECT_EQ(store->stats().ignored, 0u);
 }
 
+TEST_P(StoreContract, KeepsSmallRecordsThatHaveEndedAsTheyWere) {
+  TaskRecord a = full("a"), b;
+  a.buffers = {Blob::of_static("f"), Blob::of_static(""), Blob::of_static(std::string_view("\0\xff", 2))};
+  b.id = MsgId("b");
+  b.submitted = WallTime{};  // the first there is, and nothing else
+  insert(a);
+  insert(b);
+  Finished bare = finished(kNoon);
+  bare.engine = EngineId();
+  bare.started = std::nullopt;
+  bare.buffers.clear();
+  const std::vector<std::pair<std::string, Change>> changes{
+      {"a", Displayed{Displayed::What::execute_input, Blob::of_static("")}},
+      {"a", finished(kNoon + 2s, Status::error)},
+      {"b", bare},
+      {"a", Printed{Stream::out, "late"}},
+      {"a", Printed{Stream::err, "later"}},
+      {"b", Resubmitted{MsgId("again")}},
+      {"a", finished(kNoon + 3s)}};
+  for (const auto& [id, change] : changes) {
+    update(id, change);
+    apply(id == "a" ? a : b, change);
+    EXPECT_EQ(get("a"), a);
+    EXPECT_EQ(get("b"), b);
+  }
+  EXPECT_EQ(store->select(Filter()).value(), (std::vector{b, a}));
+  insert(a);
+  EXPECT_EQ(store->stats().ignored, 1u);
+  EXPECT_TRUE(store->remove(std::vector{MsgId("a")}));
+  EXPECT_EQ(state("a"), State::unknown);
+}
+
 TEST_P(StoreContract, ABatchIsAppliedInOrder) {
   std::vector<Write> batch{Insert{full("a")},
                            Update{MsgId("a"), Dispatched{EngineId("e")}},
