@@ -58,7 +58,7 @@ $(BENCH_PYTHON): bench/requirements.txt | setup
 	@$(BENCH_PYTHON) -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	@touch $@
 
-BENCH := raw,clients,core,cycles,makespan,others,million,start
+BENCH := raw,clients,prefetching,core,cycles,makespan,others,million,start
 bench: build $(BENCH_PYTHON) ## measure against the original, raw ZeroMQ, Dask and Ray; BENCH=raw,core chooses sections
 	@tools/build.sh configure dev -DCAMSHAFT_BENCH=ON
 	@tools/build.sh compile dev

@@ -1,6 +1,7 @@
 """Measures a running cluster through one Python package: camshaft or ipyparallel, which have the same interface.
 
 usage: client_load.py PACKAGE CLIENT_FILE ENGINES TASKS MEGABYTES...     prints one JSON object
+       client_load.py PACKAGE CLIENT_FILE ENGINES TASKS futures          the same of futures() alone, all its rounds
 """
 
 import importlib
@@ -76,6 +77,11 @@ def main() -> None:
     rc = ipp.Client(client_file)
     while len(rc.ids) < int(engines):
         time.sleep(0.01)
+    if megabytes == ["futures"]:
+        view = rc.load_balanced_view()
+        throughput(view, int(tasks))
+        print(json.dumps([futures(view, int(tasks)) for _ in range(4)]))
+        return rc.close()
     calls = 200 if package == "ipyparallel" else 2000
     direct, balanced = rc[rc.ids[0]], rc.load_balanced_view()
     figures: dict[str, Any] = {
@@ -89,7 +95,7 @@ def main() -> None:
     for size in megabytes:
         figures["push_mb_s"][size], figures["pull_mb_s"][size] = bandwidth(direct, int(size))
     print(json.dumps(figures))
-    rc.close()
+    return rc.close()
 
 
 if __name__ == "__main__":

@@ -206,7 +206,7 @@ def limits(binaries: Path) -> list[str]:
     return ["0", "1"] + ["auto"] * (subprocess.run(asked, capture_output=True, check=False).returncode == 0)
 
 
-SECTIONS = ("raw", "clients", "core", "cycles", "makespan", "others", "million", "start")
+SECTIONS = ("raw", "clients", "prefetching", "core", "cycles", "makespan", "others", "million", "start")
 
 
 def measure(section: str, binaries: Path) -> dict[str, Any]:
@@ -223,6 +223,9 @@ def measure(section: str, binaries: Path) -> dict[str, Any]:
                 sizes = SIZES if hwm == "0" else []
                 say(f"{system}, hwm={hwm}: latency, throughput" + (", bandwidth" if sizes else ""))
                 results[system][hwm] = measure_clients(system, binaries, hwm, tasks, sizes)
+    elif section == "prefetching":
+        say("hwm=0 and hwm=auto in turn")
+        results["prefetching"] = scheduling.prefetching(binaries)
     elif section == "core":
         say("the C++ client core with engines that do nothing")
         results["core"] = scheduling.load(binaries, "0")
@@ -237,7 +240,8 @@ def measure(section: str, binaries: Path) -> dict[str, Any]:
         results["others"] = scheduling.others()
     elif section == "million":
         say("1,000,000 tasks: memory of client and controller")
-        results["million"] = scheduling.million(binaries)
+        kept = {"without records": ["--nodb"], "with the last 1,024 records": []}
+        results["million"] = {what: scheduling.million(binaries, *options) for what, options in kept.items()}
     elif section == "start":
         results.update(start={}, **{"import": {}})
         for system, package in systems.PACKAGE.items():
