@@ -10,16 +10,16 @@ EngineIndex::EngineIndex(Scheme scheme, std::uint32_t hwm, Chooser chooser)
 
 void EngineIndex::add(Slot engine, Load load, Load bound) {
   if (engine >= seats_.size()) seats_.resize(engine + 1);
+  seats_[engine] = Seat{.stamp = --oldest_, .load = load, .bound = bound, .present = true};
   if (has_tree() && engine >= tree_.size() / 2) {
     std::size_t leaves = std::max<std::size_t>(tree_.size() / 2, 1);
     while (leaves <= engine) leaves *= 2;
-    tree_.assign(2 * leaves, 0);
-    for (Slot slot = 0; slot < leaves; ++slot) tree_[leaves + slot] = slot;
+    tree_.resize(2 * leaves);
+    for (Slot slot = 0; slot < leaves; ++slot) tree_[leaves + slot] = rank_of(slot);
     for (std::size_t node = leaves - 1; node > 0; --node) {
-      tree_[node] = before(tree_[2 * node], tree_[2 * node + 1]) ? tree_[2 * node] : tree_[2 * node + 1];
+      tree_[node] = tree_[2 * node].before(tree_[2 * node + 1]) ? tree_[2 * node] : tree_[2 * node + 1];
     }
   }
-  seats_[engine] = Seat{.stamp = --oldest_, .load = load, .bound = bound, .present = true};
   if (load < bound) list(engine);
 }
 
@@ -30,18 +30,27 @@ void EngineIndex::remove(Slot engine) {
 
 void EngineIndex::assign(Slot engine, Load bound) {
   Seat& seat = seats_[engine];
-  if (seat.listed) unlist(engine);
   seat.stamp = ++newest_;
   ++seat.count;
   seat.bound = bound;
-  if (++seat.load < bound) list(engine);
+  reload(engine, seat.load + 1);
 }
 
 void EngineIndex::answer(Slot engine, Load bound) {
   Seat& seat = seats_[engine];
-  if (seat.listed) unlist(engine);
   seat.bound = bound;
-  if (--seat.load < bound) list(engine);
+  reload(engine, seat.load - 1);
+}
+
+void EngineIndex::reload(Slot engine, Load load) {
+  Seat& seat = seats_[engine];
+  if (seat.listed && load < seat.bound && has_tree()) {  // it stays where it is in open_
+    seat.load = load;
+    return replay(engine);
+  }
+  if (seat.listed) unlist(engine);
+  seat.load = load;
+  if (load < seat.bound) list(engine);
 }
 
 void EngineIndex::rebound(Slot engine, Load bound) {
@@ -80,18 +89,21 @@ void EngineIndex::unlist(Slot engine) {
   replay(engine);
 }
 
-bool EngineIndex::before(Slot a, Slot b) const {
-  const bool a_listed = a < seats_.size() && seats_[a].listed, b_listed = b < seats_.size() && seats_[b].listed;
-  if (!a_listed || !b_listed) return a_listed;
-  if (scheme_ == Scheme::leastload && seats_[a].load != seats_[b].load) return seats_[a].load < seats_[b].load;
-  if (scheme_ == Scheme::pure && (seats_[a].load == 0) != (seats_[b].load == 0)) return seats_[a].load == 0;
-  return seats_[a].stamp < seats_[b].stamp;
+EngineIndex::Rank EngineIndex::rank_of(Slot engine) const {
+  if (engine >= seats_.size() || !seats_[engine].listed) return {kOut, 0, engine};
+  const Seat& seat = seats_[engine];
+  const std::uint64_t load = scheme_ == Scheme::lru ? 0 : scheme_ == Scheme::pure ? (seat.load > 0 ? 1 : 0) : seat.load;
+  return {load, seat.stamp, engine};
 }
 
 void EngineIndex::replay(Slot engine) {
   if (!has_tree()) return;
-  for (std::size_t node = (tree_.size() / 2 + engine) / 2; node > 0; node /= 2) {
-    tree_[node] = before(tree_[2 * node], tree_[2 * node + 1]) ? tree_[2 * node] : tree_[2 * node + 1];
+  std::size_t node = tree_.size() / 2 + engine;
+  tree_[node] = rank_of(engine);
+  for (node /= 2; node > 0; node /= 2) {
+    const Rank& winner = tree_[2 * node].before(tree_[2 * node + 1]) ? tree_[2 * node] : tree_[2 * node + 1];
+    if (winner.engine != engine && tree_[node].engine == winner.engine) return;  // nothing changes above
+    tree_[node] = winner;
   }
 }
 
@@ -112,13 +124,13 @@ std::optional<Slot> EngineIndex::pick(Rng& rng) const {
     case Scheme::leastload:
     case Scheme::lru:
     case Scheme::pure:
-      return tree_[1];
+      return tree_[1].engine;
     case Scheme::plainrandom:
       return open_[uniform_below(open_.size(), rng)];
     case Scheme::twobin: {
       const Slot x = open_[uniform_below(open_.size(), rng)];
       const Slot y = open_[uniform_below(open_.size(), rng)];
-      return before(y, x) ? y : x;
+      return seats_[y].stamp < seats_[x].stamp ? y : x;
     }
     case Scheme::weighted: {
       const Slot x = draw_by_weight(rng);

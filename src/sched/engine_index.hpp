@@ -55,10 +55,19 @@ class EngineIndex {
     bool present = false;
     bool listed = false;  // in open_ (and buckets_, and the tree): present, below the bound, not held back
   };
+  /// A place in the tournament: who won there, and what it is compared by.
+  struct Rank {
+    std::uint64_t load;  // kOut: not listed; 0 where the scheme does not look at it
+    std::int64_t stamp;
+    Slot engine;
+    bool before(const Rank& other) const { return load != other.load ? load < other.load : stamp < other.stamp; }
+  };
+  static constexpr std::uint64_t kOut = ~std::uint64_t{0};
+  Rank rank_of(Slot engine) const;
+  void reload(Slot engine, Load load);
   void list(Slot engine);
   void unlist(Slot engine);
   void replay(Slot engine);  // puts the tree right after a change of this engine
-  bool before(Slot a, Slot b) const;
   Slot draw_by_weight(Rng& rng) const;
   Slot choose_among(std::vector<Slot> candidates, Rng& rng) const;  // not empty, in any order
   bool has_tree() const { return scheme_ == Scheme::leastload || scheme_ == Scheme::lru || scheme_ == Scheme::pure; }
@@ -69,7 +78,7 @@ class EngineIndex {
   std::int64_t newest_ = 0, oldest_ = 0;  // stamps handed out at either end
   std::vector<Seat> seats_;               // by slot
   std::vector<Slot> open_;                // every listed engine, in no order
-  std::vector<Slot> tree_;  // schemes with a first choice: a tournament; tree_[1] is that choice, leaves are the slots
+  std::vector<Rank> tree_;  // schemes with a first choice: a tournament; tree_[1] is that choice, leaves are the slots
   std::map<Load, std::vector<Slot>> buckets_;  // scheme weighted: the listed engines by load
 };
 
