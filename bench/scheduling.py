@@ -23,10 +23,14 @@ def run_json(command: list[str], patience: float = 600) -> Any:
 
 
 def cycles(binaries: Path) -> dict[str, dict[str, float]]:
-    """The pure core: {benchmark: {nanoseconds of CPU a task, counters}}; the least disturbed of five runs of each, spread over all the time."""
+    """The pure core: {benchmark: {nanoseconds of CPU a task, counters}}.
+
+    Each is the least disturbed of five runs that are spread over all the time.
+    """
     program = [str(binaries / "sched_bench"), "--benchmark_format=json", "--benchmark_filter=^(cycle|graph|burst)"]
+    program += ["--benchmark_repetitions=5", "--benchmark_enable_random_interleaving=true"]
     found: dict[str, dict[str, float]] = {}
-    for one in run_json([*program, "--benchmark_repetitions=5", "--benchmark_enable_random_interleaving=true"])["benchmarks"]:
+    for one in run_json(program)["benchmarks"]:
         cost = 1e9 / one["items_per_second"] if one["run_type"] == "iteration" else float("inf")
         if cost < found.get(one["run_name"], {}).get("ns_per_task", float("inf")):
             counters = {key: value for key, value in one.items() if key.startswith("bytes_")}
@@ -151,7 +155,9 @@ def targets(r: dict[str, Any]) -> list[Target]:
         found.append(("1,000,000 tasks: client bytes for each that waits", waiting, "<=", 1024))
         for records, one in many.items():
             after = one["controller_after_mb"] / one["controller_start_mb"]
-            found.append((f"1,000,000 tasks: controller afterwards, as a multiple of idle, {records}", after, "<=", 1.2))
+            found.append(
+                (f"1,000,000 tasks: controller afterwards, as a multiple of idle, {records}", after, "<=", 1.2)
+            )
     return found
 
 

@@ -1,11 +1,13 @@
-"""What tests of camshaft.Cluster have in common."""
+"""What tests of clusters have in common: of camshaft.Cluster, and of what ipcluster says about one."""
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
 
 import camshaft
-from processes import Processes
+from processes import Processes, command_of
 
 
 def make(processes: Processes, **options) -> camshaft.Cluster:
@@ -27,3 +29,18 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def doctor(processes: Processes, *args: str) -> tuple[int, list[dict[str, str]]]:
+    """Return the exit code of `ipcluster doctor ARGS` and its findings."""
+    done = subprocess.run(
+        [*command_of("ipcluster", "ours"), "doctor", "-o", "json", *args],
+        env=processes.env,
+        cwd=processes.folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.returncode, json.loads(done.stdout)

@@ -28,6 +28,15 @@ def processes(tmp_path: Path, _own_ipython_dir: None, monkeypatch: pytest.Monkey
     assert not survivors, "still running after the test: " + "; ".join(survivors)
 
 
+@pytest.fixture(scope="module")
+def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """Like ``processes``, for what all tests of a module use."""
+    made = Processes(tmp_path_factory.mktemp("module"))
+    yield made
+    survivors = made.end()
+    assert not survivors, "still running after the tests: " + "; ".join(survivors)
+
+
 @pytest.fixture
 def cluster(processes: Processes) -> Iterator[Callable[..., ClusterUnderTest]]:
     """``cluster(n, controller="ours"|"official", engines=..., ...)``: see :func:`processes.start_cluster`."""

@@ -67,7 +67,7 @@ void add_common(OptionTable& table, const std::vector<std::string>& apps, cluste
   table.flag(
       {"generate-config"}, [&options] { options.generate_config = true; },
       "write a configuration file with all defaults, commented out, where there is none; then exit");
-  const auto without_effect = [&table](OptionTable::Names of, std::string why) {
+  const auto without_effect = [&table](OptionTable::Names of, const std::string& why) {
     table.add({std::move(of), "has no effect: " + why, "a value", [](std::string_view) { return true; }, false, ""});
   };
   without_effect(names({}, base, "auto_create"), "a profile that is needed is always made");
@@ -99,6 +99,14 @@ bool take_parsed(Parsed& parsed, CommonOptions& options) {
   options.in_force = std::move(parsed.in_force);
   options.notices.insert(options.notices.begin(), parsed.notices.begin(), parsed.notices.end());
   return options.text.empty() || options.shows_config;
+}
+
+Result<Done> refuse_words(const Parsed& parsed) {
+  for (const auto* words : {&parsed.positional, &parsed.after_dashes}) {
+    if (!words->empty())
+      return Error{Errc::bad_value, fmt::format("'{}' is not an option: options start with --", words->front())};
+  }
+  return Done{};
 }
 
 Result<Done> finish_common(const cluster::ProfileChoice& choice, const cluster::Environment& env,

@@ -306,11 +306,7 @@ Result<ControllerOptions> parse_controller_options(std::span<const char* const> 
   auto parsed = all.table.parse(arguments, with_environment(settings, env));
   if (!parsed) return parsed.error();
   if (!take_parsed(*parsed, options)) return options;
-  auto& stray = parsed->positional;
-  stray.insert(stray.end(), parsed->after_dashes.begin(), parsed->after_dashes.end());
-  if (!stray.empty()) {
-    return Error{Errc::bad_value, fmt::format("'{}' is not an option: options start with --", stray.front())};
-  }
+  if (auto none = refuse_words(*parsed); !none) return none.error();
   auto done = decide(options, all.raw, env).and_then([&](Done) { return finish_common(all.choice, env, options); });
   if (!done) return done.error();
   return options;

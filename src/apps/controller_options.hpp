@@ -91,6 +91,8 @@ void add_common(OptionTable& table, const std::vector<std::string>& apps, cluste
 std::vector<Setting> with_environment(std::span<const Setting> settings, const cluster::Environment& env);
 /// Takes over what `parsed` says besides positionals. False when that is a text to print, and all there is to do.
 bool take_parsed(Parsed& parsed, CommonOptions& options);
+/// For programs whose arguments are all options: an error that names the first one that is not.
+Result<Done> refuse_words(const Parsed& parsed);
 /// Resolves the profile and checks the cluster id.
 Result<Done> finish_common(const cluster::ProfileChoice& choice, const cluster::Environment& env,
                            CommonOptions& options);

@@ -48,11 +48,7 @@ Result<LoggerOptions> parse_logger_options(std::span<const char* const> argument
   auto parsed = all.table.parse(arguments, with_environment(settings, env));
   if (!parsed) return parsed.error();
   if (!take_parsed(*parsed, options)) return options;
-  auto& stray = parsed->positional;
-  stray.insert(stray.end(), parsed->after_dashes.begin(), parsed->after_dashes.end());
-  if (!stray.empty()) {
-    return Error{Errc::bad_value, fmt::format("'{}' is not an option: options start with --", stray.front())};
-  }
+  if (auto none = refuse_words(*parsed); !none) return none.error();
   if (!options.log_url.empty()) options.notices.emplace_back("--log-url has no effect: iplogger is where logs end");
   if (auto done = finish_common(all.choice, env, options); !done) return done.error();
   return options;

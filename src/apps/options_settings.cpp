@@ -100,6 +100,7 @@ Result<std::vector<InForce>> OptionTable::configure(std::span<const Setting> set
     } else if (trait == option.names.end()) {
       continue;  // a flag that nobody gave
     }
+    // NOLINTNEXTLINE(readability-container-size-empty): JSON's own empty() does not ask whether text is
     if (is_secret(value.name) && value.value != "") value.value = "(hidden)";
     values.push_back(std::move(value));
   }

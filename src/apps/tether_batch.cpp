@@ -135,8 +135,9 @@ class BatchTether final {
     loop().on_readable(running->descriptor(), [this, running, timer, then = std::move(then)] {
       const auto exit = running->poll();
       if (!exit) return;
-      const auto keep = running;
-      const auto call = then;  // forgetting the descriptor ends this handler
+      // Forgetting the descriptor ends this handler and what it holds.
+      const auto keep = running;  // NOLINT(performance-unnecessary-copy-initialization)
+      const auto call = then;
       auto& of_loop = loop();
       of_loop.cancel(timer);
       of_loop.forget(keep->descriptor());

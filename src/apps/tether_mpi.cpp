@@ -1,7 +1,5 @@
 #include "apps/tether_mpi.hpp"
 
-#include <signal.h>
-
 #include <array>
 #include <charconv>
 #include <csignal>

@@ -1,7 +1,8 @@
 // sched/credit.hpp: how many tasks an engine may hold at a time when hwm is auto: as many as keep it busy while an
 // answer and the next task are under way, and one only when its tasks are so long that this does not matter.
-// Thread: one. Owns: expected durations by label and engine, in a table of bounded size: who falls out is measured anew.
-// Errors: none. All arithmetic is on whole microseconds, so that the same events give the same decisions everywhere.
+// Thread: one. Owns: expected durations by label and engine, in a table of bounded size: who falls out is measured
+// anew. Errors: none. All arithmetic is on whole microseconds, so that the same events give the same decisions
+// everywhere.
 #pragma once
 #include <cstddef>
 #include <cstdint>

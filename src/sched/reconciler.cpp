@@ -48,7 +48,7 @@ void Reconciler::engine_gone(const EngineId& engine, Out& out) {
   }
 }
 
-std::uint64_t Reconciler::ask(std::vector<MsgId> ids, Out& out) {
+std::uint64_t Reconciler::ask(const std::vector<MsgId>& ids, Out& out) {
   Round round;
   for (const MsgId& id : ids)
     if (round.fates.try_emplace(id).second) round.ids.push_back(id);

@@ -52,7 +52,7 @@ class Reconciler {
   void engine_gone(const EngineId& engine, Out& out);
 
   /// Opens a round about `ids`. It may conclude at once.
-  std::uint64_t ask(std::vector<MsgId> ids, Out& out);
+  std::uint64_t ask(const std::vector<MsgId>& ids, Out& out);
   /// The number that the next round will have.
   std::uint64_t next_round() const { return last_round_ + 1; }
   struct Told {

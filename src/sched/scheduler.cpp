@@ -32,10 +32,10 @@ std::uint32_t first_bound(std::uint32_t hwm) { return hwm == kAutoHwm ? 1 : hwm;
 }  // namespace
 
 Scheduler::Scheduler(Options options, std::uint64_t seed)
-    : options_(options),
+    : options_(std::move(options)),
       rng_(seed),
-      index_(options.scheme, first_bound(options.hwm), options.chooser),
-      table_(options.remembered, seed),
+      index_(options_.scheme, first_bound(options_.hwm), options_.chooser),
+      table_(options_.remembered, seed),
       slot_of_serial_{kNoSlot} {}  // serial 0 is nobody
 
 Scheduler::~Scheduler() = default;

@@ -281,6 +281,7 @@ void ClientIo::enqueue(Queued queued) {
   }
   if (!alone || !take_inbox_here()) ask(wanted);
   // Nobody else has seen a refused request yet, so this thread may answer it.
+  // NOLINTNEXTLINE(bugprone-use-after-move): what was refused was not moved
   if (refused) fail(queued, "The client is closed: make a new one");
 }
 

@@ -298,6 +298,7 @@ void ClusterService::follow_memory() {
   }
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 void ClusterService::on_end(Key key) {
   Process* process = find(key);
   if (process == nullptr || !process->child || process->exit) return;

@@ -69,7 +69,7 @@ EngineService::EngineService(EngineConfig config, Log& log, std::function<void(E
       membership_(config_.membership, clock_.now()),
       ids_(SessionId(config_.membership.uuid.value), getpid()),
       replies_({[this] { return header(wire::kBatchReply); }, [this]() -> const wire::Signer& { return *signer_; },
-                [this](const std::string&, Frames frames) { links_->send_shell(frames); }}),
+                [this](const std::string&, const Frames& frames) { links_->send_shell(frames); }}),
       properties_(nlohmann::json::parse(config_.properties, nullptr, false)) {
   if (!properties_.is_object()) properties_ = nlohmann::json::object();
   // Signals belong to the interpreter's thread: the io thread is born with all of them blocked.

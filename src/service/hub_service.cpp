@@ -139,7 +139,7 @@ bool HubService::refuses_for_want_of_files() {
   return true;
 }
 
-void HubService::pass_on(std::shared_ptr<wire::Message> request, const nlohmann::json& content) {
+void HubService::pass_on(const std::shared_ptr<wire::Message>& request, const nlohmann::json& content) {
   const auto reply = [this, request](std::string text) {
     std::string type = request->header.msg_type;
     type.replace(type.rfind("request"), std::string::npos, "reply");

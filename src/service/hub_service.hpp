@@ -110,7 +110,7 @@ class HubService final {
   void watch(const wire::Message& request);
   void answer_watchers();
   bool refuses_for_want_of_files();
-  void pass_on(std::shared_ptr<wire::Message> request, const nlohmann::json& content);
+  void pass_on(const std::shared_ptr<wire::Message>& request, const nlohmann::json& content);
   void send_answer(const wire::Message& request, hub::Answer answer);
   void submit_again(hub::Answer& answer);
   void handle_pong(net::Received received);

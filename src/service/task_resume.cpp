@@ -71,7 +71,7 @@ void TaskResume::engine_gone(const EngineId& engine) {
   direct_.engine_gone(engine);
 }
 
-void TaskResume::send_question(const EngineId& engine, wire::ResumeAsk ask) {
+void TaskResume::send_question(const EngineId& engine, const wire::ResumeAsk& ask) {
   hooks_.to_engine(engine, origin_.message({Blob::of(engine.value), Blob::of_static("controller")}, wire::kResumeQuery,
                                            Blob::of_static("{}"), wire::render(ask)));
 }
@@ -101,7 +101,7 @@ void TaskResume::check(const EngineId& engine) {
   wire::ResumeAsk ask{kCheck, true, {}};
   for (const auto& task : tasks) ask.ids.push_back(task.id);
   checks_[engine] = std::move(tasks);
-  send_question(engine, std::move(ask));
+  send_question(engine, ask);
   ask_again_later();
 }
 
@@ -196,7 +196,7 @@ void TaskResume::perform(std::vector<sched::ReconcilerAction> actions) {
     auto& concluded = std::get<sched::Concluded>(action);
     settle_doubt(concluded);
     if (concluded.round == restore_round_) {
-      conclude_restore(std::move(concluded));
+      conclude_restore(concluded);
     } else {
       conclude(std::move(concluded));
     }
@@ -279,7 +279,7 @@ void TaskResume::conclude(sched::Concluded concluded) {
   for (MsgId& id : concluded.unknown) (wanted_.contains(id) ? fates.lost : fates.unknown).push_back(std::move(id));
   for (const auto* gone : {&fates.lost, &fates.doubtful})
     for (const MsgId& id : *gone) wanted_.erase(id);
-  for (auto& [engine, ask] : resend) send_question(engine, std::move(ask));
+  for (auto& [engine, ask] : resend) send_question(engine, ask);
   hooks_.to_client(
       origin_.message({Blob::of(question.client.value)}, wire::kResumeReply, question.header, wire::render(fates)));
   if (claims_.empty() && spent_.empty()) return;
@@ -331,7 +331,7 @@ std::optional<ClientId> TaskResume::wanted_by(const MsgId& id) {
 
 // ---- an earlier controller's tasks ---------------------------------------------------------------------------------
 
-void TaskResume::conclude_restore(sched::Concluded concluded) {
+void TaskResume::conclude_restore(const sched::Concluded& concluded) {
   restore_round_.reset();
   std::unordered_map<MsgId, EarlierTask> tasks = std::exchange(restoring_, {});
   // What has arrived meanwhile is settled.

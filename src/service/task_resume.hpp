@@ -50,7 +50,7 @@ class TaskResume final {
         scheduler_(scheduler),
         hooks_(std::move(hooks)),
         log_(log),
-        direct_(loop, [this](const EngineId& engine, wire::ResumeAsk ask) { send_question(engine, std::move(ask)); }) {}
+        direct_(loop, [this](const EngineId& engine, const wire::ResumeAsk& ask) { send_question(engine, ask); }) {}
 
   void use(Records records) { records_ = std::move(records); }
   /// Knows what was sent to engines that do not come back. Without it, they may have run everything.
@@ -101,8 +101,8 @@ class TaskResume final {
   void perform(std::vector<sched::ReconcilerAction> actions);
   void settle_doubt(sched::Concluded& concluded);
   void conclude(sched::Concluded concluded);
-  void conclude_restore(sched::Concluded concluded);
-  void send_question(const EngineId& engine, wire::ResumeAsk ask);
+  void conclude_restore(const sched::Concluded& concluded);
+  void send_question(const EngineId& engine, const wire::ResumeAsk& ask);
   void settle_in_flight(const EngineId& engine, const wire::Fates& fates);
   void take_over(sched::Submit task, const EngineId& home);
   void run(sched::Submit task);

@@ -14,15 +14,6 @@ from processes import Processes, wait_until
 
 
 @pytest.fixture(scope="module")
-def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
-    """What the tests of a module start; ended with them."""
-    made = Processes(tmp_path_factory.mktemp("frontends"))
-    yield made
-    survivors = made.end()
-    assert not survivors, "still running after the tests: " + "; ".join(survivors)
-
-
-@pytest.fixture(scope="module")
 def browser(group: Processes) -> Iterator[Browser]:
     """A browser, in which one test after the other looks at pages."""
     made = Browser(group)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 
 import camshaft
 import pytest
 from launchers.conftest import Batch
-from processes import Process, Processes, at_the_prompt, command_of, wait_until
+from processes import Process, at_the_prompt, wait_until
 
 
 @at_the_prompt
@@ -29,20 +28,6 @@ def deaths_are_told(rc: camshaft.Client, code: int = 0, number: int = signal.SIG
     words = rf"killed by signal {int(number)} \(" if number else f"exit code {code}"
     with pytest.raises(camshaft.RemoteError, match=rf"died while running task .*: {words}"):
         rc[rc.ids[0]].apply_async(_die, code, number).get(60)
-
-
-def doctor(processes: Processes, *arguments: str) -> list[dict[str, str]]:
-    """The findings of `ipcluster doctor ARGUMENTS`."""
-    done = subprocess.run(
-        [*command_of("ipcluster", "ours"), "doctor", "-o", "json", *arguments],
-        env=processes.env,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.stderr == ""
-    return json.loads(done.stdout)
 
 
 def uuids(rc: camshaft.Client) -> set[str]:

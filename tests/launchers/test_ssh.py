@@ -12,7 +12,8 @@ from pathlib import Path
 import camshaft
 import psutil
 import pytest
-from launchers.life import deaths_are_told, doctor, engines_come_back, interrupts_reach, uuids
+from clusters import doctor
+from launchers.life import deaths_are_told, engines_come_back, interrupts_reach, uuids
 from launchers.servers.sshd import Sshd, sshd
 from processes import BIN, Processes, command_of, marked, wait_until
 
@@ -107,7 +108,7 @@ def test_one_engine_and_all_are_restarted(server: Sshd, processes: Processes) ->
 
 def test_the_doctor_looks_at_every_machine(server: Sshd, processes: Processes) -> None:
     options = options_for(server, processes, engines={"node1": 2, "node2": {"n": 3}})
-    found = doctor(processes, "--engines=ssh", f"--engine-options={json.dumps(options)}")
+    _, found = doctor(processes, "--engines=ssh", f"--engine-options={json.dumps(options)}")
     assert [one["text"] for one in found if one["state"] == "wrong"] == []
     assert {one["side"].split(" on ")[0] for one in found} == {"controller", "engine 0", "engine 1", "engine"}
     assert found[-1]["text"] == "a controller here and engines of ssh work together"
@@ -116,7 +117,7 @@ def test_the_doctor_looks_at_every_machine(server: Sshd, processes: Processes) -
 
 def test_the_doctor_says_why_ssh_does_not_get_in(server: Sshd, processes: Processes) -> None:
     options = options_for(server, processes, engines={"node1": 1}, ssh_args=["-F", server.config + "-stranger"])
-    found = doctor(processes, "--engines=ssh", f"--engine-options={json.dumps(options)}")
+    _, found = doctor(processes, "--engines=ssh", f"--engine-options={json.dumps(options)}")
     assert found[-1]["state"] == "wrong"
     assert "through ssh for a trial, do not work together: no engines on node1: " in found[-1]["text"]
     assert "ssh-copy-id node1" in found[-1]["text"]

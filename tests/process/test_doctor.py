@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
-import subprocess
 from pathlib import Path
 
 import pytest
+from clusters import doctor
 from processes import Processes, command_of, wait_until
-
-
-def doctor(processes: Processes, *args: str) -> tuple[int, list[dict[str, str]]]:
-    """Return the exit code and the findings."""
-    done = subprocess.run(
-        [*command_of("ipcluster", "ours"), "doctor", "-o", "json", *args],
-        env=processes.env,
-        cwd=processes.folder,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.stderr == ""
-    return done.returncode, json.loads(done.stdout)
 
 
 def trouble(found: list[dict[str, str]]) -> list[str]:

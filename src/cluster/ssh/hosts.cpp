@@ -93,7 +93,7 @@ std::vector<std::string> scp_command(const Launcher& launcher, const Address& ad
 }
 
 /// A path there without "~/": scp and ssh begin in the home folder by themselves.
-std::string from_home(std::string path) { return path.rfind("~/", 0) == 0 ? path.substr(2) : path; }
+std::string from_home(const std::string& path) { return path.rfind("~/", 0) == 0 ? path.substr(2) : path; }
 
 /// to_send, to_fetch: [["from", "to"], ...].
 Result<std::vector<std::pair<std::string, std::string>>> pairs_of(const Launcher& launcher, const char* name) {

@@ -14,7 +14,7 @@ namespace camshaft::sched::testing {
 template <class Below>
 class Driver {
  public:
-  Driver(Options options, std::uint64_t seed, Below below)
+  Driver(const Options& options, std::uint64_t seed, Below below)
       : options_(options),
         scheduler_(options, seed),
         model_(options),

@@ -20,7 +20,7 @@ namespace camshaft::sched::testing {
 
 class Model {
  public:
-  explicit Model(Options options) : options_(options) {}
+  explicit Model(Options options) : options_(std::move(options)) {}
 
   struct ModelTask {
     MsgId id;

@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 from launchers.servers.private_network import enter_network
+from launchers.servers.sshd import end_with_all_below
 from processes import wait_until
 
 _SERVER = """
@@ -76,14 +76,7 @@ def _sshd(name: str, folder: Path) -> Iterator[None]:
         wait_until(listens, f"sshd of {name}")
         yield
     finally:
-        left = psutil.Process(server.pid).children(recursive=True) if server.poll() is None else []
-        server.kill()
-        server.wait()
-        for process in left:
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
+        end_with_all_below(server)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +68,16 @@ def _key(path: Path) -> str:
     return path.with_suffix(".pub").read_text()
 
 
+def end_with_all_below(server: subprocess.Popen[bytes]) -> None:
+    """Kill a server and whatever it still serves."""
+    left = psutil.Process(server.pid).children(recursive=True) if server.poll() is None else []
+    server.kill()
+    server.wait()
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
 @contextmanager
 def sshd(folder: Path) -> Iterator[Sshd]:
     """Run a server with its files in ``folder``; whatever it still serves at the end is ended with it."""
@@ -96,11 +106,4 @@ def sshd(folder: Path) -> Iterator[Sshd]:
         wait_until(listens, "sshd")
         yield Sshd(folder, port, server.pid)
     finally:
-        left = psutil.Process(server.pid).children(recursive=True) if server.poll() is None else []
-        server.kill()
-        server.wait()
-        for process in left:
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
+        end_with_all_below(server)
