@@ -47,7 +47,7 @@ void TaskResume::restore(std::vector<EarlierTask> tasks) {
   log_.info("{} unfinished tasks of the controller before: asking the engines", ids.size());
   std::vector<sched::ReconcilerAction> actions;
   restore_round_ = reconciler_.next_round();
-  reconciler_.ask(std::move(ids), actions);
+  reconciler_.ask(ids, actions);
   perform(std::move(actions));
 }
 
@@ -177,13 +177,13 @@ void TaskResume::client_asks(const wire::Message& question) {
            });
 }
 
-void TaskResume::ask_engines(ClientId client, Blob header, std::vector<MsgId> held, std::vector<MsgId> ids) {
+void TaskResume::ask_engines(ClientId client, Blob header, std::vector<MsgId> held, const std::vector<MsgId>& ids) {
   // A task that has ended is not sent again: what its client lacks is the reply, which an engine may still have.
   for (const MsgId& id : ids)
     if (scheduler_.is_live(id) == false) wanted_.insert_or_assign(id, client);
   std::vector<sched::ReconcilerAction> actions;
   questions_.emplace(reconciler_.next_round(), Question{std::move(client), std::move(header), std::move(held)});
-  reconciler_.ask(std::move(ids), actions);
+  reconciler_.ask(ids, actions);
   perform(std::move(actions));
 }
 

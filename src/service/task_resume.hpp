@@ -97,7 +97,7 @@ class TaskResume final {
     Blob header;
     std::vector<MsgId> held;
   };
-  void ask_engines(ClientId client, Blob header, std::vector<MsgId> held, std::vector<MsgId> ids);
+  void ask_engines(ClientId client, Blob header, std::vector<MsgId> held, const std::vector<MsgId>& ids);
   void perform(std::vector<sched::ReconcilerAction> actions);
   void settle_doubt(sched::Concluded& concluded);
   void conclude(sched::Concluded concluded);
