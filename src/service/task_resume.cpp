@@ -161,7 +161,7 @@ void TaskResume::client_asks(const wire::Message& question) {
   }
   log_.debug("task: a client asks for {} tasks: {} are here", ask->ids.size(), held.size());
   const Blob header = Blob::of(question.parts.header.str());
-  if (!records_ || open.empty()) return ask_engines(client, header, std::move(held), std::move(open));
+  if (!records_ || open.empty()) return ask_engines(client, header, std::move(held), open);
   std::vector<MsgId> ids = open;
   records_(std::move(ids), client,
            [this, client, header, held = std::move(held), open = std::move(open)](Found found) mutable {
@@ -173,7 +173,7 @@ void TaskResume::client_asks(const wire::Message& question) {
              }
              std::erase_if(open, [&](const MsgId& id) { return answered.contains(id); });
              held.insert(held.end(), answered.begin(), answered.end());
-             ask_engines(client, header, std::move(held), std::move(open));
+             ask_engines(client, header, std::move(held), open);
            });
 }
 
