@@ -16,6 +16,7 @@ namespace camshaft::net {
 namespace {
 // So many messages of one socket are handled before the others get their turn.
 constexpr int kBatch = 256;
+constexpr Duration kTidyAfter = std::chrono::seconds(1);
 }  // namespace
 
 // One thing that is polled: a socket's messages, its monitor's events, or a plain descriptor.
@@ -79,20 +80,21 @@ void Loop::forget(int descriptor) {
 
 void Loop::after_round(std::function<void()> handler) { after_round_.push_back(std::move(handler)); }
 
-void Loop::after_work(Duration pause, std::function<void()> handler) {
-  enum class State { idle, armed, done };  // done: in the round that has called the handler, which is no work
-  const auto state = std::make_shared<State>(State::idle);
-  after_round([this, state, pause, handler = std::move(handler)] {
-    if (*state == State::done) {
-      *state = State::idle;
-    } else if (*state == State::idle) {
-      *state = State::armed;
-      at(clock_.now() + pause, [state, handler] {
-        *state = State::done;
-        handler();
-      });
-    }
-  });
+void Loop::after_work(std::function<void()> handler) {
+  if (after_work_.empty()) after_round([this] { tidy_later(); });
+  after_work_.push_back(std::move(handler));
+}
+
+void Loop::tidy_later() {
+  if (tidying_ == Tidying::done) {
+    tidying_ = Tidying::idle;
+  } else if (tidying_ == Tidying::idle) {
+    tidying_ = Tidying::due;
+    at(clock_.now() + kTidyAfter, [this] {
+      tidying_ = Tidying::done;
+      for (const auto& handler : after_work_) handler();
+    });
+  }
 }
 
 TimerId Loop::at(TimePoint when, std::function<void()> handler) {

@@ -39,9 +39,9 @@ class Loop final {
   void forget(int descriptor);
   /// Calls `handler` after each round that handled anything: the place to flush what a batch of messages produced.
   void after_round(std::function<void()> handler);
-  /// Calls `handler` every `pause` while there is work, and once when it has ended: the place to tidy up after a burst.
-  /// An idle loop stays asleep.
-  void after_work(Duration pause, std::function<void()> handler);
+  /// Calls `handler` once a second while there is work, and a last time when it has ended: the place to tidy up after a
+  /// burst. An idle loop stays asleep.
+  void after_work(std::function<void()> handler);
 
   TimerId at(TimePoint when, std::function<void()> handler);
   TimerId every(Duration period, std::function<void()> handler);
@@ -86,6 +86,7 @@ class Loop final {
   bool drain_events(Socket& socket);
   bool drain_events(Watch& watch);
   bool fire_timers();
+  void tidy_later();
   bool run_posted();
 
   const Clock& clock_;
@@ -101,7 +102,8 @@ class Loop final {
   bool worked_ = false;  // in the round before
   std::multimap<TimePoint, Timer> timers_;
   std::uint64_t next_timer_ = 1;
-  std::vector<std::function<void()>> after_round_;
+  std::vector<std::function<void()>> after_round_, after_work_;
+  enum class Tidying : std::uint8_t { idle, due, done } tidying_ = Tidying::idle;  // done: in this round, by no work
   std::mutex posted_mutex_;  // guards posted_: the one place where other threads reach in
   std::vector<std::function<void()>> posted_;
   std::atomic<bool> any_posted_{false};

@@ -147,7 +147,8 @@ TEST_F(LoopTest, DeliversMessagesAndEndsEachBusyRoundWithTheFlush) {
 }
 
 TEST_F(LoopTest, TidiesUpAfterWorkAndThenSleeps) {
-  loop_.after_work(seconds(1), note("tidy"));
+  loop_.after_work(note("tidy"));
+  loop_.after_work(note("tidy too"));
   clock_.advance(seconds(5));
   EXPECT_FALSE(loop_.run_once(Duration::zero()));
   for (int n = 0; n < 3; ++n) {
@@ -156,14 +157,14 @@ TEST_F(LoopTest, TidiesUpAfterWorkAndThenSleeps) {
   }
   clock_.advance(seconds(1));
   EXPECT_TRUE(loop_.run_once(Duration::zero()));
-  EXPECT_THAT(seen_, ElementsAre("work", "work", "work", "tidy"));
+  EXPECT_THAT(seen_, ElementsAre("work", "work", "work", "tidy", "tidy too"));
   clock_.advance(seconds(5));
   EXPECT_FALSE(loop_.run_once(Duration::zero())) << "tidying is no work to tidy up after";
   loop_.post(note("more"));
   EXPECT_TRUE(loop_.run_once(Duration::zero()));
   clock_.advance(seconds(1));
   EXPECT_TRUE(loop_.run_once(Duration::zero()));
-  EXPECT_THAT(seen_, ElementsAre("work", "work", "work", "tidy", "more", "tidy"));
+  EXPECT_THAT(seen_, ElementsAre("work", "work", "work", "tidy", "tidy too", "more", "tidy", "tidy too"));
 }
 
 TEST_F(LoopTest, ABusySocketDoesNotStarveTheOthers) {

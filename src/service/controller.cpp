@@ -29,7 +29,6 @@ namespace {
 
 // Waking a sleeping thread costs more than passing on a task: scheduler and relay look for more for so long.
 constexpr Duration kStayAwake = std::chrono::microseconds(200);
-constexpr Duration kTidyAfter = std::chrono::seconds(1);  // when freed memory goes back to the system, too
 
 // So much longer than for an engine is waited for clients to send again what never arrived: two minutes by default.
 constexpr int kDirectPatience = 4;
@@ -438,8 +437,7 @@ void Controller::run() {
   p.log.info("connection files: {} and {}", p.config.client_file.string(), p.config.engine_file.string());
   p.relay_loop.stay_awake(kStayAwake);
   p.task_loop.stay_awake(kStayAwake);
-  for (net::Loop* loop : {&p.hub_loop, &p.relay_loop, &p.task_loop})
-    loop->after_work(kTidyAfter, heap::release_thread_cache);
+  for (net::Loop* loop : {&p.hub_loop, &p.relay_loop, &p.task_loop}) loop->after_work(heap::release_thread_cache);
   std::thread relays([&p] { p.relay_loop.run(); });
   std::thread scheduling([&p] { p.task_loop.run(); });
   p.hub_loop.run();

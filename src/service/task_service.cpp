@@ -32,7 +32,6 @@ sched::Outcome outcome_of(const wire::ReplyStatus& status) {
   return status.status == "aborted" ? sched::Outcome::aborted : sched::Outcome::error;
 }
 
-constexpr Duration kTidyAfter = std::chrono::seconds(1);
 constexpr std::size_t kUsualActions = 64;  // of one event: the room that more took is given back
 
 bool is_ours(const EngineId& engine) { return engine.value.starts_with("camshaft-"); }
@@ -88,7 +87,7 @@ TaskService::TaskService(net::Context& context, net::Loop& loop, const std::stri
     to_engines_.flush();
     to_clients_.flush();
   });
-  loop.after_work(kTidyAfter, [this] {
+  loop.after_work([this] {
     if (actions_.capacity() > kUsualActions) std::vector<sched::Action>().swap(actions_);
     packer_.tidy();
   });
