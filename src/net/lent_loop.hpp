@@ -54,8 +54,8 @@ class LentLoop final {
   bool drive(Ready ready, Deadline deadline, Duration patience) {
     const Counted wanting(wanting_);
     bool mine = false;
-    if (!spin_until([&] { return ready() || (mine = borrow()); }, patience) || !mine) return ready();
-    bool is = false;  // `ready` may be about something that changes as soon as the owner has the loop again
+    bool is = false;  // `ready` may be about something that changes while the owner has the loop: once true will do
+    if (!spin_until([&] { return (is = ready()) || (mine = borrow()); }, patience) || !mine) return is || ready();
     guarded([&] {
       loop_.expect(patience);
       while (!(is = ready()) && !loop_.stopping()) {
