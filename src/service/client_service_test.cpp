@@ -117,7 +117,7 @@ TEST(ClientService, WaitsForAllOrAny) {
   EXPECT_FALSE(client->wait(requests, 1ms));
   EXPECT_FALSE(client->wait(requests, 1ms, {.any = true}));
   EXPECT_EQ(client->board().pending(), 1000U);
-  std::thread other([&] { EXPECT_TRUE(client->wait(requests, kLong, {.any = true})); });
+  std::thread other([&, requests] { EXPECT_TRUE(client->wait(requests, kLong, {.any = true})); });
   requests.push_back(client->submit(apply(Channel::query)));
   EXPECT_TRUE(client->wait(requests, kLong));
   other.join();

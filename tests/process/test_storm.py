@@ -35,6 +35,7 @@ def storm(processes: Processes) -> Iterator[Callable[[ClusterUnderTest, int], No
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:this client runs Python")  # light engines have none
 def test_a_thousand_engines_in_one_storm(cluster: Start, storm: Callable[..., None]) -> None:
     files_needed = 1000 * 9 + 500
     engines = 1000 if resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= files_needed else 250
