@@ -31,16 +31,21 @@ def alive(pid: int) -> bool:
         return False
 
 
-def doctor(processes: Processes, *args: str) -> tuple[int, list[dict[str, str]]]:
-    """Return the exit code of `ipcluster doctor ARGS` and its findings."""
-    done = subprocess.run(
-        [*command_of("ipcluster", "ours"), "doctor", "-o", "json", *args],
+def ipcluster(processes: Processes, *args: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run one ipcluster command to its end."""
+    return subprocess.run(
+        [*command_of("ipcluster", "ours"), *args],
         env=processes.env,
         cwd=processes.folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout,
         check=False,
     )
+
+
+def doctor(processes: Processes, *args: str) -> tuple[int, list[dict[str, str]]]:
+    """Return the exit code of `ipcluster doctor ARGS` and its findings."""
+    done = ipcluster(processes, "doctor", "-o", "json", *args, timeout=120)
     assert done.stderr == ""
     return done.returncode, json.loads(done.stdout)

@@ -11,23 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+from clusters import ipcluster as run
 from processes import Process, Processes, command_of, wait_until
 
 IPCLUSTER = [*command_of("ipcluster", "ours")]
 STARTED = "IPython cluster: started"
-
-
-def run(processes: Processes, *args: str) -> subprocess.CompletedProcess[str]:
-    """Run one ipcluster command to its end."""
-    return subprocess.run(
-        [*IPCLUSTER, *args],
-        env=processes.env,
-        cwd=processes.folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def start(processes: Processes, *args: str, wait_for: str = STARTED) -> Process:
