@@ -1,176 +1,16 @@
 #include "hub/store/packed_writes.hpp"
 
 #include <algorithm>
-#include <concepts>
 #include <cstring>
 #include <span>
-#include <type_traits>
 #include <unordered_map>
 
 namespace camshaft::hub {
 namespace {
 
-constexpr std::size_t kLarge = 16384;  // bytes of a blob above which it is not worth copying
-using Size = std::uint64_t;            // of a write, in front of it
+using Size = std::uint64_t;  // of a write, in front of it
 
 Error broken() { return {Errc::truncated, "what was put aside for the task database cannot be read"}; }
-
-/// Small pieces are put together before they go to the end of the string, which has work to do for each.
-class Packer {
- public:
-  explicit Packer(std::string& out) : out_(out) {}
-  std::vector<Blob>& large() { return large_; }
-  void flush() {
-    out_.append(small_, used_);
-    used_ = 0;
-  }
-
-  void number(std::uint64_t n) {  // seven bits a byte, the lowest first
-    if (used_ > sizeof small_ - 10) flush();
-    for (; n >= 0x80; n >>= 7) small_[used_++] = static_cast<char>(n | 0x80);
-    small_[used_++] = static_cast<char>(n);
-  }
-  void text(std::string_view text) {
-    number(text.size());
-    if (text.size() > sizeof small_ - used_) flush();
-    if (text.size() > sizeof small_) {
-      out_ += text;
-    } else if (!text.empty()) {
-      std::memcpy(small_ + used_, text.data(), text.size());
-      used_ += text.size();
-    }
-  }
-  void operator()(const std::string& value) { text(value); }
-  void operator()(const Blob& blob) {
-    if (blob.size() <= kLarge) return text(blob.view());
-    number(blob.size());
-    large_.push_back(blob);
-  }
-  void operator()(const WallTime& time) { number(static_cast<std::uint64_t>(time.time_since_epoch().count())); }
-  template <class Tag>
-  void operator()(const Id<Tag>& id) {
-    (*this)(id.value);
-  }
-  template <class T>
-  void operator()(const std::optional<T>& value) {
-    number(value ? 1 : 0);
-    if (value) (*this)(*value);
-  }
-  void operator()(const std::vector<Blob>& list) {
-    number(list.size());
-    for (const Blob& each : list) (*this)(each);
-  }
-  template <class T>
-  requires std::is_enum_v<T>
-  void operator()(const T& value) { number(static_cast<std::uint64_t>(value)); }
-  void operator()(const bool& value) { number(value ? 1 : 0); }
-
- private:
-  std::string& out_;
-  char small_[2048];
-  std::size_t used_ = 0;
-  std::vector<Blob> large_;
-};
-
-}  // namespace
-
-/// Reads one write that Packer wrote.
-class Unpacker {
- public:
-  /// At the write that begins at `at`.
-  Unpacker(const PackedWrites& packed, std::size_t at) : packed_(packed) {
-    left_ = std::string_view(*packed.bytes_).substr(0, packed.plain_).substr(at);
-    const std::string_view size = take(sizeof(Size));
-    if (!size.empty()) std::memcpy(&size_, size.data(), sizeof(Size));
-    left_ = take(size_);
-    large_at_ = number();
-  }
-  bool good() const { return good_; }
-  bool at_end() const { return left_.empty(); }
-  /// Where the next write begins, counted from this one.
-  std::size_t length() const { return sizeof(Size) + size_; }
-  std::string_view text() { return take(number()); }
-
-  std::uint64_t number() {
-    std::uint64_t n = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      const std::string_view byte = take(1);
-      if (byte.empty()) return 0;
-      n |= static_cast<std::uint64_t>(byte[0] & 0x7f) << shift;
-      if ((byte[0] & 0x80) == 0) return n;
-    }
-    good_ = false;
-    return 0;
-  }
-  void operator()(std::string& value) { value = text(); }
-  void operator()(Blob& blob) {
-    const std::uint64_t size = number();
-    if (size > kLarge) {
-      std::optional<Blob> large = packed_.large(large_at_, size);
-      large_at_ += size;
-      large ? void(blob = *std::move(large)) : void(good_ = false);
-    } else if (size > 0) {
-      blob = {packed_.bytes_, std::as_bytes(std::span(take(size)))};
-    }
-  }
-  void operator()(WallTime& time) { time = WallTime(WallTime::duration(static_cast<WallTime::rep>(number()))); }
-  template <class Tag>
-  void operator()(Id<Tag>& id) {
-    (*this)(id.value);
-  }
-  template <class T>
-  void operator()(std::optional<T>& value) {
-    if (number() != 0) (*this)(value.emplace());
-  }
-  void operator()(std::vector<Blob>& list) {
-    const std::uint64_t count = number();
-    for (std::uint64_t i = 0; i < count && good_; ++i) (*this)(list.emplace_back());
-  }
-  template <class T>
-  requires std::is_enum_v<T>
-  void operator()(T& value) { value = static_cast<T>(number()); }
-  void operator()(bool& value) { value = number() != 0; }
-
- private:
-  std::string_view take(std::uint64_t size) {
-    if (size > left_.size()) {
-      good_ = false;
-      left_ = {};
-      return {};
-    }
-    const std::string_view taken = left_.substr(0, size);
-    left_.remove_prefix(size);
-    return taken;
-  }
-
-  const PackedWrites& packed_;
-  std::string_view left_;
-  Size size_ = 0;
-  std::uint64_t large_at_ = 0;
-  bool good_ = true;
-};
-
-namespace {
-
-// The fields, once for both directions: T may be const.
-
-template <class T, class Wanted>
-concept Is = std::same_as<std::remove_const_t<T>, Wanted>;
-
-void fields(auto& pass, Is<TaskRecord> auto& r) {
-  pass(r.header), pass(r.metadata), pass(r.content), pass(r.buffers), pass(r.submitted), pass(r.client);
-  pass(r.engine), pass(r.started), pass(r.completed), pass(r.received), pass(r.resubmitted), pass(r.result_header);
-  pass(r.result_metadata), pass(r.result_content), pass(r.result_buffers), pass(r.queue), pass(r.status);
-  pass(r.execute_input), pass(r.execute_result), pass(r.error), pass(r.out), pass(r.err);
-}
-void fields(auto& pass, Is<Dispatched> auto& change) { pass(change.engine); }
-void fields(auto& pass, Is<Finished> auto& change) {
-  pass(change.engine), pass(change.started), pass(change.completed), pass(change.received), pass(change.status);
-  pass(change.header), pass(change.metadata), pass(change.content), pass(change.buffers);
-}
-void fields(auto& pass, Is<Printed> auto& change) { pass(change.stream), pass(change.text); }
-void fields(auto& pass, Is<Displayed> auto& change) { pass(change.what), pass(change.value); }
-void fields(auto& pass, Is<Resubmitted> auto& change) { pass(change.as); }
 
 template <std::size_t Kind = 0>
 bool make_change(std::size_t kind, Change& change) {
@@ -189,7 +29,7 @@ bool make_change(std::size_t kind, Change& change) {
 void PackedWrites::add(const Write& write) {
   const std::size_t begin = bytes_->size();
   bytes_->resize(begin + sizeof(Size));
-  Packer pack(*bytes_);
+  FieldWriter pack(*bytes_);
   pack.number(large_bytes_);
   if (const auto* insert = std::get_if<Insert>(&write)) {
     pack.number(0);
@@ -235,8 +75,17 @@ std::optional<Blob> PackedWrites::large(std::uint64_t at, std::uint64_t size) co
   return found->blob;
 }
 
-// ---- reading
-// ----------------------------------------------------------------------------------------------------
+/// The write that begins at `at`; one that is cut off is not good().
+PackedWrites::OneWrite PackedWrites::write(std::size_t at) const {
+  const std::string_view bytes = std::string_view(*bytes_).substr(0, plain_).substr(at);
+  Size size = 0;
+  if (bytes.size() >= sizeof size) std::memcpy(&size, bytes.data(), sizeof size);
+  const bool whole = bytes.size() >= sizeof size && bytes.size() - sizeof size >= size;
+  FieldReader fields(bytes_, whole ? bytes.substr(sizeof size, size) : std::string_view());
+  const std::uint64_t large_before = fields.number();
+  fields.large_from([this, at = large_before](std::uint64_t n) mutable { return large(std::exchange(at, at + n), n); });
+  return {std::move(fields), sizeof size + size};
+}
 
 Result<PackedWrites::Sorted> PackedWrites::sorted() const {
   Sorted sorted(*this);
@@ -244,10 +93,10 @@ Result<PackedWrites::Sorted> PackedWrites::sorted() const {
   std::unordered_map<std::string_view, std::uint32_t> last;  // write of each record
   last.reserve(count_ / 2);
   for (std::size_t at = 0; at < plain_;) {
-    Unpacker unpack(*this, at);
-    unpack.number();
-    const std::string_view id = unpack.text();
-    if (!unpack.good()) return broken();
+    OneWrite one = write(at);
+    one.fields.number();
+    const std::string_view id = one.fields.text();
+    if (!one.fields.good()) return broken();
     const auto number = static_cast<std::uint32_t>(sorted.entries_.size());
     sorted.entries_.push_back({at, Sorted::kNone});
     const auto [known, fresh] = last.try_emplace(id, number);
@@ -256,7 +105,7 @@ Result<PackedWrites::Sorted> PackedWrites::sorted() const {
     } else {
       sorted.entries_[std::exchange(known->second, number)].next = number;
     }
-    at += unpack.length();
+    at += one.length;
   }
   if (sorted.entries_.size() != count_) return broken();
   return sorted;
@@ -267,7 +116,7 @@ Result<std::vector<Write>> PackedWrites::Sorted::next(std::size_t count) {
   writes.reserve(std::min(count + 8, entries_.size()));
   for (; record_ < firsts_.size() && writes.size() < count; ++record_) {
     for (std::uint32_t i = firsts_[record_]; i != kNone; i = entries_[i].next) {
-      Unpacker unpack(packed_, entries_[i].at);
+      FieldReader unpack = packed_.write(entries_[i].at).fields;
       const std::uint64_t kind = unpack.number();
       if (kind == 0) {
         TaskRecord& record = std::get<Insert>(writes.emplace_back(std::in_place_type<Insert>)).record;

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "hub/store/packed_fields.hpp"
 #include "hub/store/store.hpp"
 
 namespace camshaft::hub {
@@ -38,11 +39,15 @@ class PackedWrites {
   Result<Sorted> sorted() const;
 
  private:
-  friend class Unpacker;
   struct Large {
     std::uint64_t at;  // bytes of large blobs before it
     Blob blob;
   };
+  struct OneWrite {
+    FieldReader fields;
+    std::size_t length;  // bytes to the next one
+  };
+  OneWrite write(std::size_t at) const;
   std::optional<Blob> large(std::uint64_t at, std::uint64_t size) const;
 
   std::shared_ptr<std::string> bytes_ = std::make_shared<std::string>();
