@@ -78,7 +78,7 @@ void MemoryStore::update(Update given) {
 /// Packs the record of an entry whose task has ended, if it is small.
 void MemoryStore::pack(Entry& entry) {
   if (entry.open->stub()) return;  // a request may still come for it
-  entry.packed = PackedRecord::pack(packer_, *entry.open);
+  entry.packed = packer_.pack(*entry.open);
   if (entry.packed) entry.open.reset();
 }
 

@@ -65,7 +65,7 @@ class MemoryStore final : public Store {
   Records::iterator drop(Records::iterator at);
 
   Limits limits_;
-  Packer packer_;
+  RecordPacker packer_;
   // What stays for long lies together, and not here and there among what the heap gives out for a moment.
   std::pmr::unsynchronized_pool_resource nodes_;
   Records records_{&nodes_};

@@ -1,0 +1,124 @@
+#include "core/delta.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <stdexcept>
+
+namespace camshaft {
+namespace {
+
+// The size of the text; then, until there is so much of it: how many bytes of the base to copy, how many to leave out,
+// how many others to put there, and these. Numbers have seven bits a byte, the lowest first.
+
+constexpr std::size_t kAgain = 4;    // bytes that are the same from where two texts are the same again
+constexpr std::size_t kReach = 32;   // bytes that may differ in a row; a name of an engine has sixteen
+constexpr std::size_t kLonger = 12;  // bytes by which one of the two may be longer
+
+/// Together they go to the end of a string, which has work to do for each addition.
+class Numbers {
+ public:
+  Numbers& operator<<(std::size_t n) {
+    for (; n >= 0x80; n >>= 7) bytes_[size_++] = static_cast<char>(n | 0x80);
+    bytes_[size_++] = static_cast<char>(n);
+    return *this;
+  }
+  void flush(std::string& out) {
+    out.append(bytes_.data(), size_);
+    size_ = 0;
+  }
+
+ private:
+  std::array<char, 40> bytes_;  // four of the largest
+  std::size_t size_ = 0;
+};
+
+std::size_t same_bytes(std::string_view a, std::string_view b) {
+  const std::size_t size = std::min(a.size(), b.size());
+  std::size_t at = 0;
+  for (; at + 8 <= size; at += 8) {
+    std::uint64_t some, others;
+    std::memcpy(&some, a.data() + at, 8);
+    std::memcpy(&others, b.data() + at, 8);
+    if (some != others) break;
+  }
+  while (at < size && a[at] == b[at]) ++at;
+  return at;
+}
+
+struct Gap {
+  std::size_t base, text;  // bytes of each before they are the same again
+};
+
+/// Both begin with bytes that differ.
+Gap gap_between(std::string_view base, std::string_view text) {
+  const auto again = [&](std::size_t in_base, std::size_t in_text) {
+    return in_base + kAgain <= base.size() && in_text + kAgain <= text.size() &&
+           std::memcmp(base.data() + in_base, text.data() + in_text, kAgain) == 0;
+  };
+  for (std::size_t n = 1; n <= kReach; ++n)
+    if (again(n, n)) return {n, n};
+  for (std::size_t n = 0; n <= kReach; ++n) {
+    for (std::size_t more = 1; more <= kLonger; ++more) {
+      if (again(n, n + more)) return {n, n + more};
+      if (again(n + more, n)) return {n + more, n};
+    }
+  }
+  return {base.size(), text.size()};
+}
+
+std::size_t take_number(std::string_view& delta) {
+  std::size_t n = 0;
+  for (unsigned shift = 0; shift < 64; shift += 7) {
+    if (delta.empty()) break;
+    const auto byte = static_cast<unsigned char>(delta.front());
+    delta.remove_prefix(1);
+    n |= static_cast<std::size_t>(byte & 0x7f) << shift;
+    if ((byte & 0x80) == 0) return n;
+  }
+  throw std::logic_error("a delta breaks off");
+}
+
+}  // namespace
+
+void append_delta(std::string& out, std::string_view base, std::string_view text) {
+  Numbers numbers;
+  numbers << text.size();
+  while (!text.empty()) {
+    const std::size_t same = same_bytes(base, text);
+    numbers << same;
+    base.remove_prefix(same);
+    text.remove_prefix(same);
+    if (text.empty()) break;
+    const Gap gap = gap_between(base, text);
+    numbers << gap.base << gap.text;
+    numbers.flush(out);
+    out.append(text.substr(0, gap.text));
+    base.remove_prefix(gap.base);
+    text.remove_prefix(gap.text);
+  }
+  numbers.flush(out);
+}
+
+std::string apply_delta(std::string_view base, std::string_view delta) {
+  const auto next = [&](std::string_view& from, std::size_t size) {
+    if (size > from.size()) throw std::logic_error("a delta does not fit its base");
+    const std::string_view taken = from.substr(0, size);
+    from.remove_prefix(size);
+    return taken;
+  };
+  const std::size_t size = take_number(delta);
+  std::string text;
+  text.reserve(size);
+  while (text.size() < size) {
+    text += next(base, take_number(delta));
+    if (text.size() >= size) break;
+    next(base, take_number(delta));
+    text += next(delta, take_number(delta));
+  }
+  return text;
+}
+
+}  // namespace camshaft
