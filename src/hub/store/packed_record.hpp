@@ -1,6 +1,6 @@
-// hub/store/packed_record.hpp: records of tasks that have ended, in a quarter of the memory. What nobody changes any more
-// needs no strings, lists and owners of its own, and what it has in common with others is there once.
-// Thread: a packer on one; packed records may be read on any. Owns: its bytes. Errors: std::bad_alloc.
+// hub/store/packed_record.hpp: records of tasks that have ended, in a quarter of the memory. What nobody changes any
+// more needs no strings, lists and owners of its own, and what it has in common with others is there once. Thread: a
+// packer on one; packed records may be read on any. Owns: its bytes. Errors: std::bad_alloc.
 #pragma once
 #include <optional>
 #include <string>
