@@ -372,6 +372,9 @@ class EngineCore:
         """Change them (a JSON object; null removes) and tell the controller. ValueError for other text."""
     def takes_interrupt(self) -> bool:
         """Whether the SIGINT that has just come is meant for the request that runs now."""
+    @property
+    def running(self) -> bool:
+        """A request has begun, if only just, and is not answered."""
     def stop(self, code: int = 0, grace: float = 2.0) -> None:
         """Leave the controller; next() returns None. The process ends by force if close() does not come in time."""
     def close(self) -> None: ...

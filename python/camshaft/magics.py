@@ -218,10 +218,9 @@ class ParallelMagics(Magics):
         signal: str | int,
     ) -> None:
         """Wait for `result`, showing its output; raises its errors."""
-        # the traceback of a single engine is shown when its error is raised
-        live = result.stream_output(errors=not result._single) if stream else nullcontext()
         try:
-            with live:
+            # the traceback of a single engine is shown when its error is raised
+            with result.stream_output(errors=not result._single) if stream else nullcontext():
                 self._wait(result, progress_after)
             failure = result.exception()
             if failure is not None:
@@ -249,6 +248,8 @@ class ParallelMagics(Magics):
         print(f"Received Keyboard Interrupt. Sending signal {signal} to engines...", file=sys.stderr)
         if signal == 0:
             return
+        # What has not started takes no signal: it is given up, by a message that goes the same way ahead of the signal.
+        self.view.client.abort(result, targets=targets, block=False)
         self.view.client.send_signal(signal, targets=targets, block=True)
         with result.stream_output(seen=True) if stream else nullcontext():
             result.wait(_INTERRUPTED)

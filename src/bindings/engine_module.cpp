@@ -313,6 +313,9 @@ void bind_engine(nb::module_& m) {
           [](EngineHost& self, const std::string& changes) { self.service->change_properties(changes); },
           nb::arg("changes"))
       .def("takes_interrupt", [](EngineHost& self) { return self.service->takes_interrupt(); })
+      .def_prop_ro(
+          "running", [](EngineHost& self) { return self.service->running(); },
+          "A request has begun, if only just, and is not answered.")
       .def("close", &EngineHost::close)
       .def_prop_ro(
           "wakeup_fd", [](const EngineHost& self) { return self.wake_pipe.write_end(); }, "For signal.set_wakeup_fd.")

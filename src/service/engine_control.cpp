@@ -107,8 +107,13 @@ void EngineService::interrupt_running(const engine::InterruptRequest& request) {
 
 bool EngineService::takes_interrupt() {
   const std::lock_guard lock(queue_mutex_);
-  if (!interrupted_) return true;  // it came from elsewhere: a terminal, a client that means whatever runs
+  if (!interrupted_) return true;  // it came from elsewhere: a terminal
   return queue_.running() == std::exchange(interrupted_, std::nullopt);
+}
+
+bool EngineService::running() {
+  const std::lock_guard lock(queue_mutex_);
+  return queue_.running().has_value();
 }
 
 // The hub is told first, so that the task is not waited for until heartbeats are missed.
@@ -125,7 +130,9 @@ void EngineService::deliver_signal(int signal) {
   if (signal == SIGINT) {
     // Only user code is interrupted: a signal to an idle engine must not hit the request that comes next.
     const std::lock_guard lock(queue_mutex_);
-    if (queue_.running()) pthread_kill(interpreter_, SIGINT);
+    if (!queue_.running()) return;
+    interrupted_ = queue_.running();
+    pthread_kill(interpreter_, SIGINT);
     return;
   }
   if (signal == 0) return;

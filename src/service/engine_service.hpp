@@ -93,6 +93,8 @@ class EngineService final {
   /// Whether the interrupt that has just come is meant for what runs now; one that was meant for a request that has
   /// ended meanwhile is forgotten.
   bool takes_interrupt();
+  /// Whether next() has given out a request, or is about to, that is not finished.
+  bool running();
 
   int exit_code() const { return exit_code_.load(); }
   bool encrypted() const { return encrypted_.load(); }

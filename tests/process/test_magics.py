@@ -309,6 +309,25 @@ def test_ctrl_c_reaches_the_engines(shell: InteractiveShell, view: Any, sent: st
     assert view["1"] == [1] * 4
 
 
+def test_ctrl_c_before_output_is_shown_reaches_the_engines(
+    shell: InteractiveShell, view: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = ipp.AsyncResult.stream_output
+    interrupted: list[bool] = []
+
+    def stream_output(result: Any, **options: Any) -> Any:
+        if not interrupted:
+            interrupted.append(True)
+            raise KeyboardInterrupt  # as if it came while the module is imported
+        return show(result, **options)
+
+    monkeypatch.setattr(ipp.AsyncResult, "stream_output", stream_output)
+    with capture_output(display=False) as io:
+        shell.run_cell_magic("px", "", "import time\ntime.sleep(100)")
+    assert "Received Keyboard Interrupt" in io.stderr
+    assert view["1"] == [1] * 4
+
+
 def test_figures_of_engines_are_shown(shell: InteractiveShell, view: Any) -> None:
     shell.run_cell_magic("px", "--targets 0", "%matplotlib inline\nimport matplotlib.pyplot as plt")
     with capture_output() as io:

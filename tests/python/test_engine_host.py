@@ -45,7 +45,7 @@ class Core:
     def functions(self, namespace, codec): return Functions()
     def log(self, level, line): self.lines.append(line)
     def stop(self, code): self.stopped = code
-    own, takes = {"cores": 4, "?mark": True}, True
+    own, takes, running = {"cores": 4, "?mark": True}, True, False
     def takes_interrupt(self): return self.takes
     def properties(self): return json.dumps(self.own)
     def change_properties(self, changes):
@@ -140,6 +140,31 @@ first = apply(f)[1]["ename"]
 signal.raise_signal(signal.SIGINT)
 say([first, value(apply(abs, -1))])"""
     assert run(code) == ["KeyboardInterrupt", 1]
+
+
+def test_an_interrupt_of_a_request_that_has_just_begun_hits_its_user_code():
+    code = """
+class Begun(Request):
+    @property
+    def parent(self):
+        core.running = True
+        signal.raise_signal(signal.SIGINT)
+        return types.SimpleNamespace(msg_id="m")
+    @parent.setter
+    def parent(self, _): pass
+
+def begun(kind, **given):
+    request = Begun(kind, **given)
+    core.requests.append(request)
+    host.run()
+    core.running = False
+    return request.answers[0]
+
+call = {"buffers": pack_call(abs, (-1,), {}, CODEC)}
+say([begun("apply_request", **call)[1]["ename"], value(apply(abs, -1)),
+     begun("execute_request", content='{"code": "x = 1"}')[1]["ename"], "x" in host.namespace,
+     begun("clear_request")[0], value(apply(abs, -1))])"""
+    assert run(code) == ["KeyboardInterrupt", 1, "KeyboardInterrupt", False, "ok", 1]
 
 
 def test_an_interrupt_that_was_meant_for_another_task_hits_nobody():

@@ -47,8 +47,8 @@ class Host:
         self._local: deque[Callable[[], None]] = deque()
         self._main_thread = get_ident()
         self._parent: Any = None
-        self._running = False
-        self._interruptible = False
+        self._interruptible = False  # in user code
+        self._missed = False  # an interrupt has come since the request began, and found no user code
         self._shell: EngineShell | None = None
         self._stand_in = main_module.ShellStandIn(self)
         self._functions = core.functions(self.namespace, CODEC)
@@ -85,8 +85,16 @@ class Host:
     # ---- the loop ---------------------------------------------------------------------------------------------------
 
     def on_interrupt(self, _signal_number: int, _frame: Any) -> None:
-        """SIGINT interrupts user code and nothing else."""
-        if self.core.takes_interrupt() and self._interruptible:
+        """SIGINT interrupts user code and nothing else; that of a request that has just begun when it gets there."""
+        if not self.core.takes_interrupt():
+            return
+        if self._interruptible:
+            raise KeyboardInterrupt
+        self._missed = self.core.running
+
+    def _enter_user_code(self) -> None:
+        self._interruptible = True
+        if self._missed:
             raise KeyboardInterrupt
 
     def run(self) -> int:
@@ -103,6 +111,7 @@ class Host:
                     self._local.popleft()()
                 continue
             self.serve(request)
+            self._missed = False
             del request  # its buffers go now, not when the next request comes; without an answer it becomes an error
 
     def serve(self, request: Any) -> None:
@@ -131,7 +140,7 @@ class Host:
 
     def _apply(self, request: Any) -> None:
         try:
-            self._interruptible = True
+            self._enter_user_code()
             call = self._functions.call(request)
             if call is None:
                 codec = request.codec or None
@@ -177,7 +186,7 @@ class Host:
 
         content = json.loads(request.content)
         try:
-            self._interruptible = True
+            self._enter_user_code()
             reply, failed = self.shell().execute(content)
             self._interruptible = False
         except BaseException as error:
