@@ -50,7 +50,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
     _known: Mapping[str, Any] = MappingProxyType({})
     _single = False
     _return_exceptions = False
-    _outcomes: list[Any] | None = None
+    _outcomes: Sequence[Any] | None = None
     _ids: list[str] | None = None
     owner = True
 
@@ -69,8 +69,9 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         # Future.__init__ is left to __getattr__: see _materialise
         self._client = client
         self._core = client._core
-        # A list, or what ClientCore.submit_tasks gave: a sequence whose items are made when looked at.
-        self._requests: Any = list(requests) if isinstance(requests, tuple) else requests
+        # A tuple, which the garbage collector soon leaves alone, or what ClientCore.submit_tasks gave: a sequence whose
+        # items are made when looked at.
+        self._requests: Any = tuple(requests) if isinstance(requests, list) else requests
         self._fname = fname
         self._single = single
         self._reader: Reader = reader or no_value
@@ -117,7 +118,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
     def done(self) -> bool:
         """Whether all replies are here."""
         requests = self._requests
-        if type(requests) is list:
+        if type(requests) is tuple:
             return all(request.done for request in requests)
         return bool(requests.all_done())
 
@@ -209,7 +210,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
 
     def _need(self, timeout: float | None) -> None:
         requests = self._requests
-        if type(requests) is list and len(requests) == 1 and requests[0].done:
+        if type(requests) is tuple and len(requests) == 1 and requests[0].done:
             return
         if not self._core.wait(self._requests, limit(timeout)):
             raise error.TimeoutError("Result not ready.")
@@ -269,7 +270,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
             small = request.small_result  # most results are one small pickle
             if small is not None:
                 if self._outcomes is None:
-                    self._outcomes = [loads(small)]
+                    self._outcomes = (loads(small),)
                     if self.owner:
                         self._client._forget_task(request.msg_id, self)
                 return self._outcomes[0]
@@ -293,7 +294,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
 
     def _failed(self) -> bool:
         requests = self._requests
-        if type(requests) is list:
+        if type(requests) is tuple:
             return requests[0].status != "ok" if len(requests) == 1 else any(one.status != "ok" for one in requests)
         return not requests.all_ok()
 
@@ -303,7 +304,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
             return self._reader(self, request)
         return failure_of(request, self._client)
 
-    def _decoded(self) -> list[Any]:
+    def _decoded(self) -> Sequence[Any]:
         if self._outcomes is None:
             self._outcomes = self._decode_all()
             if self.owner:
@@ -312,7 +313,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
 
     def _decode_all(self) -> list[Any]:
         decode, requests = self._decode, self._requests
-        if type(requests) is list or self._reader is not read_p5:
+        if type(requests) is tuple or self._reader is not read_p5:
             return [decode(request) for request in requests]
         # Most results are one small pickle: those need no Request.
         return [
@@ -333,7 +334,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
             return composite
         raise AssertionError("no failure to collect")
 
-    def _assemble(self, outcomes: list[Any]) -> Any:
+    def _assemble(self, outcomes: Sequence[Any]) -> Any:
         return outcomes[0] if self._single else list(outcomes)
 
     def get_dict(self, timeout: float | None = -1) -> dict[int, Any]:
@@ -375,7 +376,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
             outcomes = self._decoded()
             if isinstance(key, int) and not -len(outcomes) <= key < len(outcomes):
                 raise IndexError(f"no result {key}: there are {len(outcomes)}")
-            picked = outcomes[key] if isinstance(key, slice) else [outcomes[key]]
+            picked = list(outcomes[key]) if isinstance(key, slice) else [outcomes[key]]
             if not self._return_exceptions:
                 for value, request in zip(picked, self._requests[key] if isinstance(key, slice) else (), strict=False):
                     if request.status != "ok":
@@ -397,7 +398,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
         """The id of each message."""
         if self._ids is None:
             requests = self._requests
-            self._ids = [request.msg_id for request in requests] if type(requests) is list else requests.msg_ids()
+            self._ids = [request.msg_id for request in requests] if type(requests) is tuple else requests.msg_ids()
         return list(self._ids)
 
     def _request(self, msg_id: str) -> Request:
@@ -425,7 +426,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]
     def progress(self) -> int:
         """How many items are finished."""
         requests = self._requests
-        return sum([request.done for request in requests]) if type(requests) is list else int(requests.done_count())
+        return sum([request.done for request in requests]) if type(requests) is tuple else int(requests.done_count())
 
     @property
     def elapsed(self) -> float:
@@ -587,7 +588,7 @@ def result_of_task(client: Client, request: Request, fname: str, known: Mapping[
     result = _new(AsyncResult)
     result._client = client
     result._core = client._core
-    result._requests = [request]
+    result._requests = (request,)
     result._fname = fname
     result._reader = read_p5
     result._single = True

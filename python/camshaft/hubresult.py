@@ -122,7 +122,7 @@ class AsyncHubResult(AsyncResult):
         waiting = [record.msg_id for record in self._requests if not record.done]
         if waiting:
             found = fetch(self._client, waiting)
-            self._requests = [found.get(record.msg_id, record) for record in self._requests]
+            self._requests = tuple(found.get(record.msg_id, record) for record in self._requests)
         return self.done()
 
     def wait(self, timeout: float | None = -1, return_when: str | None = None) -> Any:

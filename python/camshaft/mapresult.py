@@ -45,7 +45,7 @@ class AsyncMapResult(AsyncResult):
         self._sizes = sizes
         self._ordered = ordered
 
-    def _assemble(self, outcomes: list[Any]) -> Any:
+    def _assemble(self, outcomes: Sequence[Any]) -> Any:
         if self._partition is None:
             return list(outcomes)
         if self._failed():

@@ -43,7 +43,7 @@ class Held:
     def _register(self, result: AsyncResult) -> list[str]:
         """Remember a result by the ids of its messages; returns them."""
         requests = result._requests
-        if type(requests) is list and len(requests) == 1:  # a million of these may wait: no list is kept for each
+        if type(requests) is tuple and len(requests) == 1:  # a million of these may wait: no list is kept for each
             msg_id = requests[0].msg_id
             self._register_task(msg_id, result)
             return [msg_id]

@@ -81,7 +81,7 @@ class RecoveringResult(AsyncResult):
     def __init__(self, client: Any, requests: list[Request], **options: Any) -> None:
         super().__init__(client, requests, **options, single=True)
         self._tried = requests
-        self._requests = list(requests)
+        self._requests = tuple(requests)
 
     def _decided(self) -> Request | None:
         """The request that tells the outcome, once that is known."""
@@ -96,7 +96,7 @@ class RecoveringResult(AsyncResult):
     def _settle(self) -> None:
         decided = self._decided()
         if decided is not None:
-            self._requests = [decided]
+            self._requests = (decided,)
 
     def done(self) -> bool:
         """Whether a task has succeeded, or all have failed."""

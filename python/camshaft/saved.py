@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ class SavedResult(AsyncHubResult):
             records.append(record)
         super().__init__(client, records, single=kept["single"], fname=kept["fname"])
 
-    def _assemble(self, outcomes: list[Any]) -> Any:
+    def _assemble(self, outcomes: Sequence[Any]) -> Any:
         if self._partition is None or self._failed():
             return super()._assemble(outcomes)
         return self._partition.joinPartitions(outcomes)
