@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kAgain = 4;    // bytes that are the same from where two texts are the same again
 constexpr std::size_t kReach = 32;   // bytes that may differ in a row; a name of an engine has sixteen
 constexpr std::size_t kLonger = 12;  // bytes by which one of the two may be longer
+constexpr std::size_t kLeastTries = 512;
 
 /// Together they go to the end of a string, which has work to do for each addition.
 class Numbers {
@@ -52,9 +53,11 @@ struct Gap {
   std::size_t base, text;  // bytes of each before they are the same again
 };
 
-/// Both begin with bytes that differ.
-Gap gap_between(std::string_view base, std::string_view text) {
+/// Both begin with bytes that differ. Each comparison takes one of `tries`; without any, they are not the same again.
+Gap gap_between(std::string_view base, std::string_view text, std::size_t& tries) {
   const auto again = [&](std::size_t in_base, std::size_t in_text) {
+    if (tries == 0) return false;
+    --tries;
     return in_base + kAgain <= base.size() && in_text + kAgain <= text.size() &&
            std::memcmp(base.data() + in_base, text.data() + in_text, kAgain) == 0;
   };
@@ -86,13 +89,14 @@ std::size_t take_number(std::string_view& delta) {
 void append_delta(std::string& out, std::string_view base, std::string_view text) {
   Numbers numbers;
   numbers << text.size();
+  std::size_t tries = kLeastTries + text.size();  // so that it takes no longer where little is the same
   while (!text.empty()) {
     const std::size_t same = same_bytes(base, text);
     numbers << same;
     base.remove_prefix(same);
     text.remove_prefix(same);
     if (text.empty()) break;
-    const Gap gap = gap_between(base, text);
+    const Gap gap = gap_between(base, text, tries);
     numbers << gap.base << gap.text;
     numbers.flush(out);
     out.append(text.substr(0, gap.text));
