@@ -1,17 +1,17 @@
 #include "core/delta.hpp"
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
 #include <stdexcept>
+
+#include "core/common_ends.hpp"
+#include "core/varint.hpp"
 
 namespace camshaft {
 namespace {
 
 // The size of the text; then, until there is so much of it: how many bytes of the base to copy, how many to leave out,
-// how many others to put there, and these. Numbers have seven bits a byte, the lowest first.
+// how many others to put there, and these.
 
 constexpr std::size_t kAgain = 4;    // bytes that are the same from where two texts are the same again
 constexpr std::size_t kReach = 32;   // bytes that may differ in a row; a name of an engine has sixteen
@@ -22,32 +22,18 @@ constexpr std::size_t kLeastTries = 512;
 class Numbers {
  public:
   Numbers& operator<<(std::size_t n) {
-    for (; n >= 0x80; n >>= 7) bytes_[size_++] = static_cast<char>(n | 0x80);
-    bytes_[size_++] = static_cast<char>(n);
+    next_ = write_varint(next_, n);
     return *this;
   }
   void flush(std::string& out) {
-    out.append(bytes_.data(), size_);
-    size_ = 0;
+    out.append(bytes_, static_cast<std::size_t>(next_ - bytes_));
+    next_ = bytes_;
   }
 
  private:
-  std::array<char, 40> bytes_;  // four of the largest
-  std::size_t size_ = 0;
+  char bytes_[4 * kVarintBytes];
+  char* next_ = bytes_;
 };
-
-std::size_t same_bytes(std::string_view a, std::string_view b) {
-  const std::size_t size = std::min(a.size(), b.size());
-  std::size_t at = 0;
-  for (; at + 8 <= size; at += 8) {
-    std::uint64_t some, others;
-    std::memcpy(&some, a.data() + at, 8);
-    std::memcpy(&others, b.data() + at, 8);
-    if (some != others) break;
-  }
-  while (at < size && a[at] == b[at]) ++at;
-  return at;
-}
 
 struct Gap {
   std::size_t base, text;  // bytes of each before they are the same again
@@ -73,15 +59,9 @@ Gap gap_between(std::string_view base, std::string_view text, std::size_t& tries
 }
 
 std::size_t take_number(std::string_view& delta) {
-  std::size_t n = 0;
-  for (unsigned shift = 0; shift < 64; shift += 7) {
-    if (delta.empty()) break;
-    const auto byte = static_cast<unsigned char>(delta.front());
-    delta.remove_prefix(1);
-    n |= static_cast<std::size_t>(byte & 0x7f) << shift;
-    if ((byte & 0x80) == 0) return n;
-  }
-  throw std::logic_error("a delta breaks off");
+  const auto number = take_varint(delta);
+  if (!number) throw std::logic_error("a delta breaks off");
+  return *number;
 }
 
 }  // namespace
@@ -91,7 +71,7 @@ void append_delta(std::string& out, std::string_view base, std::string_view text
   numbers << text.size();
   std::size_t tries = kLeastTries + text.size();  // so that it takes no longer where little is the same
   while (!text.empty()) {
-    const std::size_t same = same_bytes(base, text);
+    const std::size_t same = common_prefix(base, text);
     numbers << same;
     base.remove_prefix(same);
     text.remove_prefix(same);

@@ -20,6 +20,7 @@ class TrafficBatch final {
       : own_loop_(own_loop), hub_loop_(hub_loop), deliver_(std::move(deliver)) {}
 
   void add(Traffic seen) {
+    if (batch_.size() == kMany) batch_.reserve(kFull);  // they are large: they move once, not each time it doubles
     batch_.push_back(std::move(seen));
     if (batch_.size() >= kFull) flush();
     if (batch_.size() == 1 && !armed_) {
@@ -56,6 +57,7 @@ class TrafficBatch final {
 
  private:
   static constexpr std::size_t kFull = 512;
+  static constexpr std::size_t kMany = 32;
   static constexpr std::size_t kMost = 16;  // batches: 8,192 messages, some 10 MB of small tasks
   static constexpr Duration kDelay = std::chrono::milliseconds(10);
 

@@ -7,6 +7,9 @@
 #include <memory>
 #include <optional>
 
+#include "core/common_ends.hpp"
+#include "core/varint.hpp"
+
 namespace camshaft::wire {
 
 namespace {
@@ -18,39 +21,20 @@ constexpr std::uint64_t kMostBytes = 64u << 20;
 
 constexpr std::size_t kTexts = 4;
 
-void put(std::string& out, std::uint64_t number) {
-  while (number >= 0x80) {
-    out += static_cast<char>(number | 0x80);
-    number >>= 7;
-  }
-  out += static_cast<char>(number);
+// Some numbers, which go to the end of the string together: it has work to do for each addition.
+void put(std::string& out, auto... numbers) {
+  char bytes[sizeof...(numbers) * kVarintBytes];
+  char* next = bytes;
+  ((next = write_varint(next, numbers)), ...);
+  out.append(bytes, static_cast<std::size_t>(next - bytes));
 }
 
-// The parts of a message, one after the other.
-template <class Visit>
-void for_each_part(const Parts& message, Visit visit) {
-  for (const Blob& identity : message.identities) visit(identity);
-  for (const Blob* text : {&message.header, &message.parent, &message.metadata, &message.content}) visit(*text);
-  for (const Blob& buffer : message.buffers) visit(buffer);
-}
-
-std::size_t common_prefix(std::string_view a, std::string_view b) {
-  const std::size_t most = std::min(a.size(), b.size());
-  std::size_t n = 0;
-  for (; n + 8 <= most; n += 8)
-    if (std::memcmp(a.data() + n, b.data() + n, 8) != 0) break;
-  while (n < most && a[n] == b[n]) ++n;
-  return n;
-}
-
-std::size_t common_suffix(std::string_view a, std::string_view b, std::size_t most) {
-  const char* end_a = a.data() + a.size();
-  const char* end_b = b.data() + b.size();
-  std::size_t n = 0;
-  for (; n + 8 <= most; n += 8)
-    if (std::memcmp(end_a - n - 8, end_b - n - 8, 8) != 0) break;
-  while (n < most && end_a[-1 - static_cast<std::ptrdiff_t>(n)] == end_b[-1 - static_cast<std::ptrdiff_t>(n)]) ++n;
-  return n;
+// The parts of a message, one after the other; it may be const.
+template <class Message, class Visit>
+void for_each_part(Message& message, Visit visit) {
+  for (auto& identity : message.identities) visit(identity);
+  for (auto* text : {&message.header, &message.parent, &message.metadata, &message.content}) visit(*text);
+  for (auto& buffer : message.buffers) visit(buffer);
 }
 
 class Reader {
@@ -59,14 +43,8 @@ class Reader {
 
   // nullopt at the end, and for a number that is above `most`.
   std::optional<std::uint64_t> number(std::uint64_t most) {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 35 && !rest_.empty(); shift += 7) {
-      const auto byte = static_cast<std::uint8_t>(rest_.front());
-      rest_.remove_prefix(1);
-      value |= std::uint64_t{byte & 0x7fu} << shift;
-      if (byte < 0x80) return value <= most ? std::optional(value) : std::nullopt;
-    }
-    return std::nullopt;
+    const auto value = take_varint(rest_);
+    return value && *value <= most ? value : std::nullopt;
   }
   std::optional<std::string_view> bytes(std::size_t size) {
     if (size > rest_.size()) return std::nullopt;
@@ -115,19 +93,6 @@ std::optional<Blob> read_part(Reader& in, const Blob& before, Block& block) {
   return block.join(before.view().substr(0, *prefix), *middle, before.view().substr(before.size() - *suffix));
 }
 
-// Gives the flat parts of a message their names.
-Parts name_parts(std::vector<Blob> flat, std::size_t identities) {
-  const auto texts = flat.begin() + static_cast<std::ptrdiff_t>(identities);
-  Parts message;
-  message.identities.assign(flat.begin(), texts);
-  message.header = texts[0];
-  message.parent = texts[1];
-  message.metadata = texts[2];
-  message.content = texts[3];
-  message.buffers.assign(texts + kTexts, flat.end());
-  return message;
-}
-
 }  // namespace
 
 bool fits_batch(const Parts& parts) {
@@ -143,8 +108,7 @@ std::string write_batch(const std::vector<Parts>& messages) {
   std::vector<std::string_view> before, now;
   std::uint64_t fresh = 0;
   for (const Parts& message : messages) {
-    put(out, message.identities.size());
-    put(out, message.buffers.size());
+    put(out, message.identities.size(), message.buffers.size());
     now.clear();
     for_each_part(message, [&](const Blob& part) { now.push_back(part.view()); });
     before.resize(now.size());
@@ -152,9 +116,7 @@ std::string write_batch(const std::vector<Parts>& messages) {
       const std::size_t prefix = common_prefix(before[i], now[i]);
       const std::size_t suffix = common_suffix(before[i], now[i], std::min(before[i].size(), now[i].size()) - prefix);
       const std::string_view middle = now[i].substr(prefix, now[i].size() - prefix - suffix);
-      put(out, prefix);
-      put(out, suffix);
-      put(out, middle.size());
+      put(out, prefix, suffix, middle.size());
       out += middle;
       if (!middle.empty() || prefix + suffix != before[i].size()) fresh += now[i].size();
     }
@@ -162,8 +124,7 @@ std::string write_batch(const std::vector<Parts>& messages) {
   }
   std::string body;
   body.reserve(out.size() + 8);
-  put(body, messages.size());
-  put(body, fresh);
+  put(body, messages.size(), fresh);
   return body += out;
 }
 
@@ -176,20 +137,25 @@ Result<std::vector<Parts>> read_batch(const Blob& body) {
   std::vector<Parts> messages;
   messages.reserve(*count);
   Block block(*fresh);
-  std::vector<Blob> before;
+  static const Blob nothing;
+  std::vector<const Blob*> before;  // parts of the message before, where they are
+  std::vector<Blob*> now;
   for (std::uint64_t n = 0; n < *count; ++n) {
     const auto identities = in.number(kMostFrames);
     const auto buffers = identities ? in.number(kMostFrames) : std::nullopt;
     if (!buffers) return broken;
-    std::vector<Blob> flat(*identities + kTexts + *buffers);
-    before.resize(flat.size());
-    for (std::size_t i = 0; i < flat.size(); ++i) {
-      auto part = read_part(in, before[i], block);
+    Parts& message = messages.emplace_back();
+    message.identities.resize(*identities);
+    message.buffers.resize(*buffers);
+    now.clear();
+    for_each_part(message, [&](Blob& part) { now.push_back(&part); });
+    before.resize(now.size(), &nothing);
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      auto part = read_part(in, *before[i], block);
       if (!part) return broken;
-      flat[i] = std::move(*part);
+      *now[i] = std::move(*part);
     }
-    before = flat;
-    messages.push_back(name_parts(std::move(flat), *identities));
+    before.assign(now.begin(), now.end());
   }
   if (!in.done() || block.left() != 0) return Error{Errc::bad_value, "a batch has more bytes than messages"};
   return messages;

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/varint.hpp"
 #include "hub/record.hpp"
 
 namespace camshaft::hub {
@@ -33,10 +34,9 @@ class FieldWriter {
     used_ = 0;
   }
 
-  void number(std::uint64_t n) {  // seven bits a byte, the lowest first
-    if (used_ > sizeof small_ - 10) flush();
-    for (; n >= 0x80; n >>= 7) small_[used_++] = static_cast<char>(n | 0x80);
-    small_[used_++] = static_cast<char>(n);
+  void number(std::uint64_t n) {
+    if (used_ > sizeof small_ - kVarintBytes) flush();
+    used_ = static_cast<std::size_t>(write_varint(small_ + used_, n) - small_);
   }
   void text(std::string_view text) {
     number(text.size());
@@ -94,15 +94,9 @@ class FieldReader {
   bool at_end() const { return left_.empty(); }
 
   std::uint64_t number() {
-    std::uint64_t n = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      const std::string_view byte = take(1);
-      if (byte.empty()) return 0;
-      n |= static_cast<std::uint64_t>(byte[0] & 0x7f) << shift;
-      if ((byte[0] & 0x80) == 0) return n;
-    }
-    good_ = false;
-    return 0;
+    const auto n = take_varint(left_);
+    if (!n) good_ = false;
+    return n.value_or(0);
   }
   std::string_view text() { return take(number()); }
   void operator()(std::string& value) { value = text(); }
