@@ -13,10 +13,10 @@ namespace {
 // The size of the text; then, until there is so much of it: how many bytes of the base to copy, how many to leave out,
 // how many others to put there, and these.
 
-constexpr std::size_t kAgain = 4;    // bytes that are the same from where two texts are the same again
-constexpr std::size_t kReach = 32;   // bytes that may differ in a row; a name of an engine has sixteen
-constexpr std::size_t kLonger = 12;  // bytes by which one of the two may be longer
-constexpr std::size_t kLeastTries = 512;
+constexpr std::size_t kAgain = 4;         // bytes that are the same from where two texts are the same again
+constexpr std::size_t kReach = 32;        // bytes that may differ in a row; a name of an engine has sixteen
+constexpr std::size_t kLonger = 12;       // bytes by which one of the two may be longer
+constexpr std::size_t kLeastTries = 512;  // comparisons; more for a longer text
 
 /// Together they go to the end of a string, which has work to do for each addition.
 class Numbers {

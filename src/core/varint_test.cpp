@@ -30,10 +30,12 @@ TEST(Varint, ReadsWhatItWrites) {
   EXPECT_EQ(written(kMost).size(), kVarintBytes);
 }
 
-TEST(Varint, BytesWithoutAnEndAreNoNumber) {
-  for (const std::string& bytes : {std::string(), std::string(3, '\x80'), std::string(11, '\xff')}) {
+TEST(Varint, OtherBytesAreNoNumber) {
+  const std::string nine(9, '\xff');
+  for (const std::string& bytes : {std::string(), std::string(3, '\x80'), nine, nine + '\x02', nine + "\xff\x01",
+                                   std::string("\x80\0", 2), std::string("\xff\x80\0", 3)}) {
     std::string_view left = bytes;
-    EXPECT_FALSE(take_varint(left)) << bytes.size();
+    EXPECT_FALSE(take_varint(left)) << bytes.size() << " bytes";
   }
 }
 

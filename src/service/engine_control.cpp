@@ -99,9 +99,13 @@ void EngineService::on_task_word(const wire::Message& message) {
 void EngineService::interrupt_running(const engine::InterruptRequest& request) {
   if (!request.ids) return deliver_signal(SIGINT);
   const std::lock_guard lock(queue_mutex_);
-  const auto ticket = queue_.running_of(*request.ids);
-  if (!ticket) return;
-  interrupted_ = ticket;
+  if (queue_.running_of(*request.ids)) interrupt_user_code();
+}
+
+// Only user code is interrupted: a signal to an idle engine must not hit the request that comes next.
+void EngineService::interrupt_user_code() {
+  if (!queue_.running()) return;
+  interrupted_ = queue_.running();
   pthread_kill(interpreter_, SIGINT);
 }
 
@@ -128,12 +132,8 @@ void EngineService::kill_if_running(const std::vector<MsgId>& ids) {
 
 void EngineService::deliver_signal(int signal) {
   if (signal == SIGINT) {
-    // Only user code is interrupted: a signal to an idle engine must not hit the request that comes next.
     const std::lock_guard lock(queue_mutex_);
-    if (!queue_.running()) return;
-    interrupted_ = queue_.running();
-    pthread_kill(interpreter_, SIGINT);
-    return;
+    return interrupt_user_code();
   }
   if (signal == 0) return;
   if (signal == SIGKILL && membership_.number())

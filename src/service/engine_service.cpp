@@ -516,20 +516,21 @@ void EngineService::stop(int code, Duration grace) {
 }
 
 void EngineService::begin_stop(int code, Duration grace) {
-  bool running;
   {
     const std::lock_guard lock(queue_mutex_);
     if (stopping_) return;
     exit_code_.store(code);  // before the interpreter may look: it ends the process with it
     stopping_ = true;
-    running = queue_.running().has_value();
     anything_.store(true, std::memory_order_release);
     queue_changed_.notify_one();
   }
   leaving_ = true;
   if (const auto number = membership_.number(); number || links_)
     send_to_hub("unregistration_request", unregistration_content(number, why_leaving_));
-  if (running) pthread_kill(interpreter_, SIGINT);
+  {
+    const std::lock_guard lock(queue_mutex_);
+    interrupt_user_code();
+  }
   loop_.at(clock_.now() + grace, [this] { end_process(); });
 }
 

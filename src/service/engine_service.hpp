@@ -136,6 +136,7 @@ class EngineService final {
   void on_ping(Frames frames);
   void on_task_word(const wire::Message& message);
   void interrupt_running(const engine::InterruptRequest& request);
+  void interrupt_user_code();  // under queue_mutex_
   void kill_if_running(const std::vector<MsgId>& ids);
   void answer_control(const wire::Message& message, const engine::ControlRequest& request);
   void deliver_signal(int signal);
